@@ -1,0 +1,8 @@
+export * from './dead-letter.js';
+export { ContractError } from './group.js';
+export * from './ids.js';
+export * from './notification.js';
+export * from './raw-message.js';
+export * from './reading.js';
+export * from './streams.js';
+export * from './transition.js';

@@ -1,0 +1,11 @@
+/** The streams of the flow, in its order. A stage reads one, makes its effect durable, then acknowledges. */
+export const streams = {
+  raw: 'raw',
+  readings: 'readings',
+  /** Readings re-keyed by the group (a building) that a rule joins. */
+  groupReadings: 'group-readings',
+  transitions: 'transitions',
+  notifications: 'notifications',
+  deadLetters: 'dead-letters',
+} as const;
+export type StreamName = (typeof streams)[keyof typeof streams];

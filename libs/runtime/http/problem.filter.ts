@@ -1,0 +1,55 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PlatformError } from '../errors.js';
+import { LOGGER, type Logger } from '../logger.js';
+
+/** Renders every failure of the REST API as an RFC 9457 problem document with a stable `code`. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const problem = asProblem(error);
+    if (problem.status >= 500) this.logger.error({ err: error, url: request.url, method: request.method }, 'request failed');
+    reply
+      .status(problem.status)
+      .headers(problem.headers)
+      .type('application/problem+json')
+      .send({
+        type: `about:blank`,
+        title: problem.code.replaceAll('_', ' '),
+        status: problem.status,
+        code: problem.code,
+        detail: problem.detail,
+        instance: request.url.split('?')[0],
+        ...problem.extra,
+      });
+  }
+}
+
+/** Any thrown thing as a `PlatformError`; what was not expected says nothing of its inside. */
+export function asProblem(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  if (error instanceof HttpException) {
+    const status = error.getStatus();
+    return new PlatformError(status, httpCodes[status] ?? `http_${status}`, error.message);
+  }
+  const status = (error as { statusCode?: unknown }).statusCode;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new PlatformError(status, httpCodes[status] ?? `http_${status}`, (error as Error).message);
+  }
+  return new PlatformError(500, 'internal_error', 'The platform failed to answer. The failure has been logged.');
+}
+
+const httpCodes: Record<number, string> = {
+  400: 'bad_request',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  413: 'body_too_large',
+  415: 'unsupported_media_type',
+  429: 'too_many_requests',
+};

@@ -1,0 +1,42 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { CLOCK, type Clock, systemClock } from './clock.js';
+import { configProvider, ENVIRONMENT, type Environment } from './config.js';
+import { HEALTH, Health } from './health.js';
+import { LIFECYCLE, Lifecycle } from './lifecycle.js';
+import { createLogger, LOGGER, type Logger } from './logger.js';
+import { METRICS, Metrics } from './metrics.js';
+import { type RuntimeConfig, runtimeConfig } from './runtime.config.js';
+
+export interface RuntimeOptions {
+  /** The app's name, in every log line. */
+  app: string;
+  /** Usually process.env, read in `runApp` alone. */
+  environment: Environment;
+  /** Only tests give another. */
+  clock?: Clock;
+}
+
+/** What every module may inject: config, clock, log, metrics, health, lifecycle. */
+@Global()
+@Module({})
+export class RuntimeModule {
+  static forRoot(options: RuntimeOptions): DynamicModule {
+    return {
+      module: RuntimeModule,
+      providers: [
+        { provide: ENVIRONMENT, useValue: options.environment },
+        { provide: CLOCK, useValue: options.clock ?? systemClock },
+        configProvider(runtimeConfig),
+        {
+          provide: LOGGER,
+          useFactory: (config: RuntimeConfig) => createLogger(options.app, config.logLevel),
+          inject: [runtimeConfig.KEY],
+        },
+        { provide: METRICS, useClass: Metrics },
+        { provide: HEALTH, useClass: Health },
+        { provide: LIFECYCLE, useFactory: (logger: Logger) => new Lifecycle(logger), inject: [LOGGER] },
+      ],
+      exports: [ENVIRONMENT, CLOCK, LOGGER, METRICS, HEALTH, LIFECYCLE, runtimeConfig.KEY],
+    };
+  }
+}

@@ -1,0 +1,104 @@
+import type { Lane } from '#libs/contracts';
+
+/** Injection token of the stream port. */
+export const STREAM = Symbol('stream');
+
+/** One entry to append: an encoded group of messages of one partition. */
+export interface Append {
+  stream: string;
+  lane: Lane;
+  partition: number;
+  data: Uint8Array;
+}
+
+/** One entry as read. `position` grows by at least one per entry within (stream, lane, partition), from 1. */
+export interface Entry {
+  position: number;
+  /** Epoch milliseconds. */
+  appendedAt: number;
+  /** Valid until the next await only where the adapter maps memory; copy what must live longer. */
+  data: Uint8Array;
+}
+
+/** A place in the flow: which entries a group works through, in order. */
+export interface Source {
+  stream: string;
+  group: string;
+  lane: Lane;
+  partition: number;
+}
+
+/** A change of keyed state of a group's partition; `value` undefined removes the key. Keys are at most 200 bytes. */
+export interface StateChange {
+  key: string;
+  value: Uint8Array | undefined;
+}
+
+/** What a stage did with the entries up to `upTo`: all of it is kept, or none of it. */
+export interface Commit {
+  source: Source;
+  /** The position of the last entry worked through. */
+  upTo: number;
+  append: readonly Append[];
+  state: readonly StateChange[];
+}
+
+/** How far a group is behind. */
+export interface Lag {
+  stream: string;
+  group: string;
+  lane: Lane;
+  partition: number;
+  acknowledged: number;
+  last: number;
+  /** Age of the oldest unacknowledged entry in milliseconds, 0 where there is none. */
+  ageMs: number;
+}
+
+/** How much of a stream is kept. Never cuts an entry that a registered group has not acknowledged. */
+export interface Retention {
+  stream: string;
+  maxAgeMs: number;
+  maxBytes: number;
+}
+
+/**
+ * A durable partitioned log with keyed state. Implementations: LMDB (embedded), Redis Streams (server).
+ * Any number of processes or threads may append to a stream; a (group, lane, partition) has one reader at a time.
+ */
+export interface StreamLog {
+  /** Fixed at first start. */
+  readonly partitions: number;
+
+  /** Resolves once every entry is durable (fsync), all of them or none. Appends of one caller keep their order. */
+  append(entries: readonly Append[]): Promise<void>;
+
+  /** Makes `group` known to the stream: from then on nothing it has not acknowledged is trimmed. Idempotent. */
+  registerGroup(stream: string, group: string): Promise<void>;
+
+  /** Entries after the group's acknowledged position, or after `after` where given; at most `maxEntries` and about `maxBytes`. */
+  read(source: Source, options: { after?: number; maxEntries: number; maxBytes: number }): Promise<Entry[]>;
+
+  /** Output, state and acknowledgement together, durable when it resolves. */
+  commit(commit: Commit): Promise<void>;
+
+  /** Values of keys of a group's partition, in order; undefined where there is none. */
+  readState(group: string, partition: number, keys: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+
+  /** Every key of a group's partition that starts with `prefix`, in key order. */
+  scanState(group: string, partition: number, prefix: string): AsyncIterable<{ key: string; value: Uint8Array }>;
+
+  /** Calls `listener` for each entry appended from now on, in order per partition; no group, no redelivery. Returns the way to stop. */
+  tail(stream: string, listener: (entry: Entry & { lane: Lane; partition: number }) => void): () => void;
+
+  /** Resolves when something may have been appended to one of `streams` since the last call, or after `timeoutMs`. */
+  waitForAppend(streams: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<void>;
+
+  lag(): Promise<Lag[]>;
+
+  /** Cuts what retention no longer keeps; returns how many entries went. */
+  trim(retention: readonly Retention[]): Promise<number>;
+
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,110 @@
+import type { FrameOutcome, Lane, Reading } from '#libs/contracts';
+
+/** Injection token of the telemetry-store port. */
+export const TELEMETRY_STORE = Symbol('telemetry-store');
+
+/** One `readings` entry for the store, still encoded, with where it stands in the stream. */
+export interface StoreBatch {
+  lane: Lane;
+  partition: number;
+  position: number;
+  /** As `encodeNormalisedMessages` wrote it. */
+  data: Uint8Array;
+}
+
+/** A stored reading. Times are epoch milliseconds. */
+export interface StoredReading extends Reading {
+  deviceKey: string;
+  observedAt: number;
+  receivedAt: number;
+  storedAt: number;
+  deviceTime?: number;
+  seq?: number;
+  revision: number;
+  messageId: string;
+}
+
+/** A stored frame: what a device sent, byte for byte, and what became of it. */
+export interface StoredFrame {
+  messageId: string;
+  deviceKey: string;
+  productKey: string;
+  productVersion: number;
+  receivedAt: number;
+  outcome: FrameOutcome;
+  reason: string;
+  decoder: string;
+  bytes: Uint8Array;
+}
+
+/** Half-open time range in epoch milliseconds: from <= t < to. */
+export interface TimeRange {
+  from: number;
+  to: number;
+}
+
+export const aggregations = ['min', 'max', 'mean', 'sum', 'count', 'last', 'increase'] as const;
+export type Aggregation = (typeof aggregations)[number];
+
+/** One bucket of a downsampled series; `value` null where the bucket holds no reading (silence is not zero). */
+export interface Bucket {
+  at: number;
+  value: number | null;
+}
+
+/**
+ * Where readings and frames are kept. Implementations: DuckDB (embedded), InfluxDB (server).
+ * Appends are made exactly-once by the stream position, which is kept in the same transaction: a batch at or below the
+ * stored position of its (lane, partition) is ignored.
+ */
+export interface TelemetryStore {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+
+  /** Durable when it resolves. Batches of one (lane, partition) come in order of position. */
+  append(batches: readonly StoreBatch[]): Promise<void>;
+
+  /** The highest position stored of each (lane, partition). */
+  positions(): Promise<{ lane: Lane; partition: number; position: number }[]>;
+
+  /** The latest reading by `observedAt` of every metric of each device; from memory. Devices without any are absent. */
+  latest(deviceKeys: readonly string[]): Promise<Map<string, StoredReading[]>>;
+
+  /** Readings of one device in order of (observedAt, seq); a higher revision of an identity hides the lower. */
+  range(query: {
+    deviceKey: string;
+    metrics?: readonly string[];
+    range: TimeRange;
+    limit: number;
+    /** Continue after this reading. */
+    after?: { observedAt: number; metric: string; seq: number };
+  }): Promise<StoredReading[]>;
+
+  /** Buckets of `stepMs`, aligned to `originMs`, for one metric of each device. */
+  downsample(query: {
+    deviceKeys: readonly string[];
+    metric: string;
+    range: TimeRange;
+    stepMs: number;
+    originMs: number;
+    aggregation: Aggregation;
+  }): Promise<Map<string, Bucket[]>>;
+
+  /** Frames of one device, newest first. */
+  frames(query: {
+    deviceKey: string;
+    range: TimeRange;
+    limit: number;
+    /** Continue before this frame. */
+    before?: { receivedAt: number; messageId: string };
+  }): Promise<StoredFrame[]>;
+
+  /** One frame by its message id, or undefined. */
+  frame(deviceKey: string, messageId: string): Promise<StoredFrame | undefined>;
+
+  /** Deletes readings and frames observed before `before`; returns how many days went. */
+  deleteBefore(before: number): Promise<number>;
+
+  /** Empties the store, so that it can be rebuilt from the stream. */
+  clear(): Promise<void>;
+}

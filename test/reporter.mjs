@@ -1,0 +1,18 @@
+import { DefaultReporter } from '@jest/reporters';
+
+/** Quiet reporter: failures and slow suites as Jest prints them, then one plain line that CI reads. */
+export default class PlainReporter extends DefaultReporter {
+  printTestFileHeader(path, config, result) {
+    if (result.numFailingTests > 0 || result.testExecError) super.printTestFileHeader(path, config, result);
+  }
+  onTestResult(test, result, aggregated) {
+    for (const one of result.testResults) {
+      if (one.status === 'pending') this.log(`skipped: ${one.fullName}`);
+    }
+    super.onTestResult(test, result, aggregated);
+  }
+  onRunComplete(_contexts, results) {
+    const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+    this.log(`${results.numPassedTests} passed, ${failed} failed, ${results.numPendingTests} skipped`);
+  }
+}
