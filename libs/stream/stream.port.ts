@@ -37,8 +37,8 @@ export interface StateChange {
 /** What a stage did with the entries up to `upTo`: all of it is kept, or none of it. */
 export interface Commit {
   source: Source;
-  /** The position of the last entry worked through. */
-  upTo: number;
+  /** The position of the last entry worked through; undefined keeps the acknowledgement where it is (a timer's commit). */
+  upTo: number | undefined;
   append: readonly Append[];
   state: readonly StateChange[];
 }
