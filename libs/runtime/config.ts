@@ -12,6 +12,8 @@ export interface Setting<T> {
   doc: string;
   /** Printed as `***`. */
   secret?: boolean;
+  /** The value that means an engine inside this process; only all-in-one may have it. */
+  embedded?: T;
 }
 
 /** The settings of one module; `KEY` is the injection token of their values. */
@@ -116,9 +118,11 @@ export const setting = {
     choices: C,
     byDefault: C[number],
     doc: string,
+    embedded?: C[number],
   ): Setting<C[number]> => ({
     env,
     doc,
+    embedded,
     schema: z.enum(choices, { error: `set it to one of ${choices.join(', ')}` }).default(byDefault as never) as never,
   }),
 };

@@ -1,3 +1,4 @@
+export * from './application.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './errors.js';
@@ -9,3 +10,4 @@ export * from './logger.js';
 export * from './metrics.js';
 export * from './runtime.config.js';
 export * from './runtime.module.js';
+export { AppThread } from './thread.js';

@@ -1,0 +1,169 @@
+import 'reflect-metadata';
+import { isMainThread, parentPort } from 'node:worker_threads';
+import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ConfigError, declaredConfigs, type Environment, readConfig } from './config.js';
+import { HEALTH, type Health } from './health.js';
+import { LIFECYCLE, type Lifecycle, startOrder } from './lifecycle.js';
+import { createLogger, LOGGER, type Logger } from './logger.js';
+import { METRICS, type Metrics } from './metrics.js';
+import { runtimeConfig } from './runtime.config.js';
+import { serveThread } from './thread.js';
+
+/** What an app's `main.ts` says of itself. */
+export interface AppOptions {
+  name: string;
+  /** The app's module, given the environment it runs in. */
+  module: (environment: Environment) => Type | DynamicModule;
+  /** Injection token of the transport that feeds the stages, where the app has any. */
+  strategy?: Type<CustomTransportStrategy>;
+  /** Sets up and starts listening; apps without HTTP leave it out. Called after everything else has started. */
+  listen?: (app: NestFastifyApplication) => Promise<void>;
+  /** True for the one process that may own embedded engines. */
+  embedded?: boolean;
+  /** Called once everything runs. */
+  started?: (app: NestFastifyApplication) => Promise<void> | void;
+}
+
+/**
+ * Runs an app as a process, or as a thread of all-in-one: starts in order, drains in reverse on SIGINT, SIGTERM or the
+ * owner's word, and exits 0. A setting that cannot be used, or a start that fails, ends it with 1 and the reason.
+ */
+export async function runApp(options: AppOptions): Promise<void> {
+  const environment: Environment = process.env;
+  try {
+    if (process.argv.includes('--help')) return printSettings(options.name);
+    checkSettings(options, environment);
+    const app = await createApp(options, environment);
+    if (isMainThread) stopOnSignal(app);
+    else serveThread(threadOf(app));
+  } catch (error) {
+    fail(options.name, error);
+  }
+}
+
+/** Builds and starts an app; tests use it directly with an environment of their own. */
+export async function createApp(options: AppOptions, environment: Environment): Promise<NestFastifyApplication> {
+  const logger = createLogger(options.name, readConfig(runtimeConfig, environment).logLevel);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    options.module(environment),
+    new FastifyAdapter({ bodyLimit: 1_048_576, forceCloseConnections: true }),
+    { logger: nestLogger(logger), abortOnError: false, bodyParser: false },
+  );
+  const lifecycle = app.get<Lifecycle>(LIFECYCLE);
+  if (options.strategy) {
+    const strategy = app.get<CustomTransportStrategy>(options.strategy, { strict: false });
+    app.connectMicroservice({ strategy }, { inheritAppConfig: false });
+    lifecycle.add({
+      name: 'stages',
+      order: startOrder.stages,
+      start: async () => {
+        await app.startAllMicroservices();
+      },
+      stop: async () => {
+        await strategy.close();
+      },
+    });
+  }
+  const listen = options.listen;
+  if (listen) {
+    lifecycle.add({ name: 'http', order: startOrder.api, start: () => listen(app), stop: () => app.close() });
+  }
+  await lifecycle.start();
+  if (!listen) await app.init();
+  await options.started?.(app);
+  return app;
+}
+
+/** Drains a started app. */
+export async function stopApp(app: NestFastifyApplication): Promise<void> {
+  await app.get<Lifecycle>(LIFECYCLE).stop();
+  await app.close();
+}
+
+function threadOf(app: NestFastifyApplication) {
+  return {
+    port: parentPort,
+    stop: () => stopApp(app),
+    metrics: () => app.get<Metrics>(METRICS).own(),
+    health: () => app.get<Health>(HEALTH).state(),
+  };
+}
+
+/** Refuses an engine that only one process can own in an app that is not that process. */
+function checkSettings(options: AppOptions, environment: Environment): void {
+  const problems: string[] = [];
+  for (const definition of declaredConfigs()) {
+    let values: Readonly<Record<string, unknown>>;
+    try {
+      values = readConfig(definition, environment);
+    } catch (error) {
+      problems.push((error as Error).message);
+      continue;
+    }
+    for (const [key, setting] of Object.entries(definition.settings)) {
+      if (setting.embedded === undefined || values[key] !== setting.embedded) continue;
+      if (options.embedded || !isMainThread) continue;
+      problems.push(
+        `${setting.env} is "${setting.embedded}", an engine inside one process: run all-in-one, or choose a server for ${options.name}.`,
+      );
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+}
+
+function stopOnSignal(app: NestFastifyApplication): void {
+  const logger = app.get<Logger>(LOGGER);
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    logger.info({ signal }, 'draining; once more to stop at once');
+    stopApp(app).then(
+      () => process.exit(0),
+      (error: Error) => {
+        logger.fatal({ err: error }, 'could not drain');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      logger.fatal({ err: error }, `${event}: stopping, nothing acknowledged is lost`);
+      process.exit(1);
+    });
+  }
+}
+
+function fail(name: string, error: unknown): void {
+  const known = error instanceof ConfigError || (error as { code?: unknown }).code !== undefined;
+  process.stderr.write(`${name} cannot start:\n${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
+  process.exit(1);
+}
+
+function printSettings(name: string): void {
+  const lines = [`${name}: settings, all from the environment`, ''];
+  for (const definition of declaredConfigs()) {
+    lines.push(`${definition.name}`);
+    for (const setting of Object.values(definition.settings)) {
+      const byDefault = setting.schema.safeParse(undefined).data;
+      lines.push(`  ${setting.env}${byDefault === undefined ? '' : `=${byDefault}`}`, `      ${setting.doc}`);
+    }
+    lines.push('');
+  }
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function nestLogger(logger: Logger): LoggerService {
+  return {
+    log: (message: unknown, context?: string) => logger.debug({ context }, String(message)),
+    error: (message: unknown, stack?: string, context?: string) => logger.error({ context, stack }, String(message)),
+    warn: (message: unknown, context?: string) => logger.warn({ context }, String(message)),
+    debug: (message: unknown, context?: string) => logger.debug({ context }, String(message)),
+    verbose: (message: unknown, context?: string) => logger.trace({ context }, String(message)),
+  };
+}
