@@ -19,7 +19,9 @@ export interface AppOptions {
   module: (environment: Environment) => Type | DynamicModule;
   /** Injection token of the transport that feeds the stages, where the app has any. */
   strategy?: Type<CustomTransportStrategy>;
-  /** Sets up and starts listening; apps without HTTP leave it out. Called after everything else has started. */
+  /** Sets up the HTTP server before its routes are registered; apps without HTTP leave it out. */
+  configure?: (app: NestFastifyApplication) => Promise<void>;
+  /** Starts listening; called after everything else has started. */
   listen?: (app: NestFastifyApplication) => Promise<void>;
   /** True for the one process that may own embedded engines. */
   embedded?: boolean;
@@ -71,8 +73,9 @@ export async function createApp(options: AppOptions, environment: Environment): 
   if (listen) {
     lifecycle.add({ name: 'http', order: startOrder.api, start: () => listen(app), stop: () => app.close() });
   }
+  await options.configure?.(app);
+  await app.init();
   await lifecycle.start();
-  if (!listen) await app.init();
   await options.started?.(app);
   return app;
 }

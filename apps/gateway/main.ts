@@ -1,0 +1,4 @@
+import { runApp } from '#libs/runtime';
+import { GatewayApp } from './gateway.app.js';
+
+await runApp({ name: 'gateway', module: (environment) => GatewayApp.in(environment) });

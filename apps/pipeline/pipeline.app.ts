@@ -1,0 +1,32 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AlertsStageModule } from '#libs/alerts';
+import { DevicesModule, PresenceStageModule } from '#libs/devices';
+import { NormaliserStageModule } from '#libs/normaliser';
+import { ReadingsStageModule } from '#libs/readings';
+import { RegistryDbModule } from '#libs/registry-db';
+import { RulesStageModule } from '#libs/rules';
+import { type Environment, RuntimeModule } from '#libs/runtime';
+import { StreamModule } from '#libs/stream';
+import { TelemetryStoreModule } from '#libs/telemetry-store';
+
+/** The stages between the raw stream and the notifications. */
+@Module({})
+export class PipelineApp {
+  static in(environment: Environment): DynamicModule {
+    return {
+      module: PipelineApp,
+      imports: [
+        RuntimeModule.forRoot({ app: 'pipeline', environment }),
+        StreamModule,
+        TelemetryStoreModule,
+        RegistryDbModule,
+        DevicesModule,
+        NormaliserStageModule,
+        ReadingsStageModule,
+        PresenceStageModule,
+        RulesStageModule,
+        AlertsStageModule,
+      ],
+    };
+  }
+}
