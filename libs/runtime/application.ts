@@ -144,7 +144,9 @@ function stopOnSignal(app: NestFastifyApplication): void {
 
 function fail(name: string, error: unknown): void {
   const known = error instanceof ConfigError || (error as { code?: unknown }).code !== undefined;
-  process.stderr.write(`${name} cannot start:\n${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`);
+  process.stderr.write(
+    `${name} cannot start:\n${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`,
+  );
   process.exit(1);
 }
 

@@ -104,7 +104,8 @@ export const setting = {
       .default(byDefault),
   }),
   /** A TCP port; 0 lets the system choose a free one. */
-  port: (env: string, byDefault: number, doc: string): Setting<number> => setting.integer(env, byDefault, doc, 0, 65535),
+  port: (env: string, byDefault: number, doc: string): Setting<number> =>
+    setting.integer(env, byDefault, doc, 0, 65535),
   flag: (env: string, byDefault: boolean, doc: string): Setting<boolean> => ({
     env,
     doc,

@@ -12,7 +12,8 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const problem = asProblem(error);
-    if (problem.status >= 500) this.logger.error({ err: error, url: request.url, method: request.method }, 'request failed');
+    if (problem.status >= 500)
+      this.logger.error({ err: error, url: request.url, method: request.method }, 'request failed');
     reply
       .status(problem.status)
       .headers(problem.headers)

@@ -1,0 +1,72 @@
+// Installs and builds what is missing; every npm script runs it first. Uses nothing but Node itself.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const sources = ['apps', 'libs', 'devices-sim', 'test'];
+const built = join(root, 'dist', '.built');
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  fail(`CitySense needs Node.js 20.19 or newer; this is ${process.version}. 需要 Node.js 20.19 或更高版本。`);
+}
+if (mustInstall()) install();
+if (mustBuild()) build();
+
+function mustInstall() {
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  return !existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
+function install() {
+  say('installing packages, once… 正在安装依赖…');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'packages could not be installed');
+  // npm leaves the marker's time alone when nothing changed.
+  const installed = join(root, 'node_modules', '.package-lock.json');
+  writeFileSync(installed, readFileSync(installed));
+}
+
+function mustBuild() {
+  if (!existsSync(built)) return true;
+  const since = statSync(built).mtimeMs;
+  const configs = ['package.json', 'tsconfig.json'].map((name) => join(root, name));
+  return [...configs, ...sources.flatMap((folder) => filesBelow(join(root, folder)))].some(
+    (file) => statSync(file).mtimeMs > since,
+  );
+}
+
+function build() {
+  say('building… 正在构建…');
+  const started = Date.now();
+  run(process.execPath, [join('node_modules', 'ts7', 'bin', 'tsc'), '-p', 'tsconfig.json'], 'the build failed');
+  for (const file of filesBelow(join(root, 'dist'))) {
+    const source = join(root, file.slice(join(root, 'dist').length)).replace(/\.js(\.map)?$/, '.ts');
+    if (/\.js(\.map)?$/.test(file) && !existsSync(source)) rmSync(file);
+  }
+  writeFileSync(built, '');
+  // A source saved while the build ran is newer than what was built.
+  if (mustBuild() && Date.now() - started < 60_000) build();
+}
+
+function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+function run(command, args, problem) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) fail(problem);
+}
+
+function say(text) {
+  process.stderr.write(`citysense: ${text}\n`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
