@@ -10,7 +10,7 @@ import { LIFECYCLE, type Lifecycle, startOrder } from './lifecycle.js';
 import { createLogger, LOGGER, type Logger } from './logger.js';
 import { METRICS, type Metrics } from './metrics.js';
 import { runtimeConfig } from './runtime.config.js';
-import { serveThread } from './thread.js';
+import { type Announcement, serveThread } from './thread.js';
 
 /** What an app's `main.ts` says of itself. */
 export interface AppOptions {
@@ -23,6 +23,8 @@ export interface AppOptions {
   configure?: (app: NestFastifyApplication) => Promise<void>;
   /** Starts listening; called after everything else has started. */
   listen?: (app: NestFastifyApplication) => Promise<void>;
+  /** What the app tells its owner when it runs as a thread. */
+  announce?: (app: NestFastifyApplication) => Announcement;
   /** True for the one process that may own embedded engines. */
   embedded?: boolean;
   /** Called once everything runs. */
@@ -40,7 +42,7 @@ export async function runApp(options: AppOptions): Promise<void> {
     checkSettings(options, environment);
     const app = await createApp(options, environment);
     if (isMainThread) stopOnSignal(app);
-    else serveThread(threadOf(app));
+    else serveThread(threadOf(app, options.announce?.(app) ?? {}));
   } catch (error) {
     fail(options.name, error);
   }
@@ -86,8 +88,9 @@ export async function stopApp(app: NestFastifyApplication): Promise<void> {
   await app.close();
 }
 
-function threadOf(app: NestFastifyApplication) {
+function threadOf(app: NestFastifyApplication, announcement: Announcement) {
   return {
+    announcement,
     port: parentPort,
     stop: () => stopApp(app),
     metrics: () => app.get<Metrics>(METRICS).own(),

@@ -6,10 +6,15 @@ import type { HealthState } from './health.js';
 /** What a thread answers its owner. */
 interface ThreadApp {
   port: MessagePort | null;
+  /** What the owner wants to know once the app runs, such as the ports it listens on. */
+  announcement: Announcement;
   stop(): Promise<void>;
   metrics(): Promise<MetricObject[]>;
   health(): Promise<HealthState>;
 }
+
+/** Plain facts that an app tells its owner when it has started. */
+export type Announcement = Readonly<Record<string, string | number>>;
 
 type Ask = 'stop' | 'metrics' | 'health';
 
@@ -28,7 +33,7 @@ export function serveThread(app: ThreadApp): void {
         if (ask === 'stop') port.close();
       });
   });
-  port.postMessage({ ready: true });
+  port.postMessage({ ready: app.announcement });
 }
 
 /** An app running in a thread of this process. */
@@ -45,16 +50,16 @@ export class AppThread {
     private readonly onDeath: (error: Error) => void,
   ) {}
 
-  /** Resolves when the app in the thread has started; rejects when it could not. */
-  start(environment: Environment): Promise<void> {
+  /** Resolves with what the app announces when it has started; rejects when it could not. */
+  start(environment: Environment): Promise<Announcement> {
     const worker = new Worker(this.file, { name: this.name, env: environment as NodeJS.ProcessEnv });
     this.worker = worker;
     let ready = false;
     return new Promise((resolve, reject) => {
-      worker.on('message', (message: { ready?: true; id?: number; answer?: never; error?: string }) => {
+      worker.on('message', (message: { ready?: Announcement; id?: number; answer?: never; error?: string }) => {
         if (message.ready) {
           ready = true;
-          resolve();
+          resolve(message.ready);
           return;
         }
         const waiter = this.waiting.get(message.id ?? 0);
