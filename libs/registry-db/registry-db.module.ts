@@ -1,0 +1,23 @@
+import { Global, Module } from '@nestjs/common';
+import { configProvider } from '#libs/runtime';
+import { DATABASE } from './database.js';
+import { EmbeddedRegistry } from './embedded-registry.js';
+import { registryDbConfig } from './registry-db.config.js';
+import { RegistryConnection } from './registry-connection.js';
+
+/** The registry, for every module that keeps something there: inject `DATABASE`. */
+@Global()
+@Module({
+  providers: [
+    configProvider(registryDbConfig),
+    EmbeddedRegistry,
+    RegistryConnection,
+    {
+      provide: DATABASE,
+      useFactory: (connection: RegistryConnection) => connection.database,
+      inject: [RegistryConnection],
+    },
+  ],
+  exports: [DATABASE, EmbeddedRegistry],
+})
+export class RegistryDbModule {}
