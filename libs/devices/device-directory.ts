@@ -1,23 +1,217 @@
-import type { Lane } from '#libs/contracts';
+import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { validate as isUuid } from 'uuid';
+import { canonicalDeviceId, deviceIdPattern, partitionOf } from '#libs/contracts';
+import { STREAM, type StreamLog } from '#libs/stream';
+import { type DeviceFacts, DeviceTable } from './device-table.js';
+import { type DirectoryConfig, directoryConfig } from './directory.config.js';
+import { DirectoryRepository, type DirectoryRow } from './directory.repository.js';
+import { DirectoryHost } from './directory-host.js';
+import { groupOf, type KnownDevice, mayConnect } from './known-device.js';
+import { Lookups } from './lookups.js';
+import { ProductCatalogue, type ProductVersion } from './product-catalogue.js';
 
-/** Injection token of the device directory. */
-export const DEVICE_DIRECTORY = Symbol('device-directory');
+/** The answer to a device's credentials. A disabled device is told so only with the right secret. */
+export type Authentication =
+  | { kind: 'accepted'; device: KnownDevice }
+  | { kind: 'refused'; reason: 'unknown_device' | 'wrong_secret' | 'device_disabled' };
 
-/** What the hot path must know of a device, held in memory and pushed there on change. */
-export interface KnownDevice {
-  key: string;
-  /** Canonical id. */
-  id: string;
-  tenantKey: string;
-  productKey: string;
-  lane: Lane;
-  /** `partitionOf(key, stream.partitions)`, computed once. */
-  partition: number;
-  /** registered | active may connect. */
-  status: 'registered' | 'active' | 'disabled' | 'retired';
-  parentKey: string | undefined;
-  /** What group rules join by; undefined where the device stands alone. */
-  building: string | undefined;
-  expectedIntervalMs: number;
-  settings: Readonly<Record<string, unknown>>;
+const noSettings: Readonly<Record<string, unknown>> = Object.freeze({});
+const rememberedVersions = 200_000;
+const devicesPerTurn = 20_000;
+
+/**
+ * Every device in memory, loaded at start and fresh to the poll interval, so that the hot path never asks the registry.
+ * While the registry is down it serves what it knows.
+ */
+@Injectable()
+export class DeviceDirectory {
+  private readonly table = new DeviceTable();
+  private readonly listeners = new Set<(device: KnownDevice) => void>();
+  private readonly byIdLookups: Lookups<KnownDevice>;
+  private readonly byKeyLookups: Lookups<KnownDevice>;
+  /** Rows are read again while their transaction is at or above the horizon; their version tells what is not new. */
+  private readonly versions = new LRUCache<string, string>({ max: rememberedVersions });
+  private readonly settings = new LRUCache<string, Readonly<Record<string, unknown>>>({ max: 10_000 });
+  private readonly strings = new Map<string, string>();
+  private horizon = '0';
+  private rounds = 0;
+
+  constructor(
+    @Inject(directoryConfig.KEY) private readonly config: DirectoryConfig,
+    @Inject(DirectoryRepository) private readonly repository: DirectoryRepository,
+    @Inject(ProductCatalogue) private readonly catalogue: ProductCatalogue,
+    @Inject(STREAM) private readonly stream: StreamLog,
+    @Inject(DirectoryHost) private readonly host: DirectoryHost,
+  ) {
+    this.byIdLookups = new Lookups(config, host.clock, (id) => this.fetch(repository.deviceById(id)), host.lookupFailed);
+    this.byKeyLookups = new Lookups(config, host.clock, (key) => this.fetch(repository.deviceByKey(key)), host.lookupFailed);
+    host.host('device-directory', config.pollMs, { load: () => this.load(), refresh: () => this.refresh() });
+    catalogue.onChange((version) => void this.changeInterval(version));
+  }
+
+  /** How many devices are known, retired ones included. */
+  get size(): number {
+    return this.table.size;
+  }
+
+  /** The device of that id, in any letter case. */
+  byId(id: string): KnownDevice | undefined {
+    return this.table.byId(canonicalDeviceId(id));
+  }
+
+  byKey(key: string): KnownDevice | undefined {
+    return this.table.byKey(key);
+  }
+
+  /** As `byKey`, but asks the registry (bounded, at most once per key and few seconds) where memory has no answer. */
+  async find(key: string): Promise<KnownDevice | undefined> {
+    const known = this.table.byKey(key);
+    return known ?? (isUuid(key) ? await this.byKeyLookups.ask(key) : undefined);
+  }
+
+  /** The devices of a building, by `KnownDevice.building`; retired ones included. */
+  members(building: string): readonly KnownDevice[] {
+    return this.table.members(building);
+  }
+
+  /** Every device, retired ones included. */
+  all(): IterableIterator<KnownDevice> {
+    return this.table.all();
+  }
+
+  /**
+   * Checks a device's secret in constant time. Where memory does not accept it, the registry is asked (bounded, at most
+   * once per id and few seconds), so that a device registered or given a new secret a moment ago can connect at once.
+   */
+  async authenticate(id: string, secret: string): Promise<Authentication> {
+    const canonical = canonicalDeviceId(id);
+    const secretHash = createHash('sha256').update(secret).digest();
+    let device = this.table.byId(canonical);
+    let right = device !== undefined && this.table.accepts(device, secretHash, this.host.clock.now());
+    if ((!right || !mayConnect(device?.status ?? 'retired')) && deviceIdPattern.test(id)) {
+      device = (await this.byIdLookups.ask(canonical)) ?? device;
+      right = device !== undefined && this.table.accepts(device, secretHash, this.host.clock.now());
+    }
+    if (!device) return { kind: 'refused', reason: 'unknown_device' };
+    if (!right) return { kind: 'refused', reason: 'wrong_secret' };
+    return mayConnect(device.status) ? { kind: 'accepted', device } : { kind: 'refused', reason: 'device_disabled' };
+  }
+
+  /** Calls `listener` with each device that is new or changed from now on, not with those loaded at start. Returns the way to stop. */
+  onChange(listener: (device: KnownDevice) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private async load(): Promise<void> {
+    this.horizon = await this.repository.horizon();
+    await this.pages(
+      (after, limit) => this.repository.devicePage(after, limit),
+      (row) => this.keep(row),
+    );
+  }
+
+  private async refresh(): Promise<void> {
+    const since = this.horizon;
+    const next = await this.repository.deviceChanges(since);
+    if (next.changed) {
+      this.rounds += 1;
+      await this.pages(
+        (after, limit) => this.repository.changedDevicePage(since, after, limit),
+        (row) => this.take(row),
+      );
+    }
+    this.horizon = next.horizon;
+  }
+
+  private async pages(
+    read: (after: string | undefined, limit: number) => Promise<DirectoryRow[]>,
+    each: (row: DirectoryRow) => void,
+  ): Promise<void> {
+    let after: string | undefined;
+    for (;;) {
+      const rows = await read(after, this.config.pageRows);
+      for (const row of rows) each(row);
+      if (rows.length < this.config.pageRows) return;
+      after = rows.at(-1)?.key;
+    }
+  }
+
+  private async fetch(question: Promise<DirectoryRow | undefined>): Promise<KnownDevice | undefined> {
+    const round = this.rounds;
+    const row = await question;
+    if (!row) return undefined;
+    // A refresh meanwhile may have read a later version than this answer.
+    const known = round === this.rounds ? undefined : this.table.byKey(row.key);
+    return known ?? this.take(row);
+  }
+
+  /** Keeps the row and tells the listeners, unless this very version of it was taken before. */
+  private take(row: DirectoryRow): KnownDevice {
+    const known = this.table.byKey(row.key);
+    if (known && this.versions.get(row.key) === row.version) return known;
+    this.versions.set(row.key, row.version);
+    const device = this.keep(row);
+    for (const listener of this.listeners) listener(device);
+    return device;
+  }
+
+  private keep(row: DirectoryRow): KnownDevice {
+    const ownIntervalMs = row.ownIntervalMs ?? 0;
+    const product = this.catalogue.current(row.productKey);
+    const facts: DeviceFacts = {
+      device: {
+        key: row.key,
+        id: row.id,
+        tenantKey: this.shared(row.tenantKey),
+        productKey: this.shared(row.productKey),
+        lane: row.lane,
+        partition: partitionOf(row.key, this.stream.partitions),
+        status: row.status,
+        parentKey: row.parentKey ?? undefined,
+        building: row.building === null ? undefined : groupOf(row.tenantKey, row.building),
+        expectedIntervalMs: ownIntervalMs || (product?.expectedIntervalMs ?? this.config.defaultIntervalMs),
+        settings: this.parsedSettings(row.settings),
+      },
+      ownIntervalMs,
+      secretHash: row.secretHash,
+      previous:
+        row.previousSecretHash && row.previousSecretUntil
+          ? { secretHash: row.previousSecretHash, until: row.previousSecretUntil }
+          : undefined,
+    };
+    return this.table.put(facts);
+  }
+
+  /** One string for all devices of a tenant or product. */
+  private shared(text: string): string {
+    const known = this.strings.get(text);
+    if (known !== undefined) return known;
+    this.strings.set(text, text);
+    return text;
+  }
+
+  /** One object for all devices with the same settings. */
+  private parsedSettings(json: string): Readonly<Record<string, unknown>> {
+    if (json === '{}') return noSettings;
+    let parsed = this.settings.get(json);
+    if (!parsed) {
+      parsed = Object.freeze(JSON.parse(json) as Record<string, unknown>);
+      this.settings.set(json, parsed);
+    }
+    return parsed;
+  }
+
+  private async changeInterval(version: ProductVersion): Promise<void> {
+    let walked = 0;
+    for (const device of this.table.all()) {
+      walked += 1;
+      if (walked % devicesPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (device.productKey !== version.productKey) continue;
+      const changed = this.table.changeInterval(device, version.expectedIntervalMs);
+      if (changed) for (const listener of this.listeners) listener(changed);
+    }
+  }
 }

@@ -1,2 +1,5 @@
 export * from './device-directory.js';
+export * from './devices.module.js';
+export * from './known-device.js';
+export * from './product-catalogue.js';
 export * from './thing-model.js';

@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { configProvider } from '#libs/runtime';
+import { DeviceDirectory } from './device-directory.js';
+import { directoryConfig } from './directory.config.js';
+import { DirectoryRepository } from './directory.repository.js';
+import { DirectoryHost } from './directory-host.js';
+import { ProductCatalogue } from './product-catalogue.js';
+
+/** Devices and products in memory, for every thread that works on messages. */
+@Module({
+  providers: [configProvider(directoryConfig), DirectoryRepository, DirectoryHost, ProductCatalogue, DeviceDirectory],
+  exports: [ProductCatalogue, DeviceDirectory],
+})
+export class DevicesModule {}

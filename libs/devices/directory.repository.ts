@@ -1,0 +1,115 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { sql } from 'drizzle-orm';
+import type { Lane } from '#libs/contracts';
+import { DATABASE, type Database } from '#libs/registry-db';
+import type { DeviceStatus } from './known-device.js';
+import type { DecoderSpec, ThingModel } from './thing-model.js';
+
+/** A device's row as the directory needs it. Times are epoch milliseconds. */
+export interface DirectoryRow {
+  key: string;
+  id: string;
+  tenantKey: string;
+  productKey: string;
+  lane: Lane;
+  status: DeviceStatus;
+  parentKey: string | null;
+  building: string | null;
+  ownIntervalMs: number | null;
+  settings: string;
+  secretHash: Buffer;
+  previousSecretHash: Buffer | null;
+  previousSecretUntil: number | null;
+  /** Differs whenever the row or its installation was written. */
+  version: string;
+}
+
+/** A product with its current version. */
+export interface ProductRow {
+  productKey: string;
+  productId: string;
+  version: number;
+  ownerTenantKey: string | null;
+  thingModel: ThingModel;
+  decoder: DecoderSpec;
+  expectedIntervalMs: number;
+  lane: Lane;
+  domain: string;
+  nameZh: string;
+  nameEn: string;
+}
+
+const deviceColumns = sql`
+  d.key, d.id, d.tenant_key as "tenantKey", d.product_key as "productKey", p.lane, d.status, d.parent_key as "parentKey",
+  i.building, d.expected_interval_ms as "ownIntervalMs", d.settings::text as settings, d.secret_hash as "secretHash",
+  d.previous_secret_hash as "previousSecretHash",
+  (extract(epoch from d.previous_secret_until) * 1000)::float8 as "previousSecretUntil",
+  d.changed::text || '/' || coalesce(i.changed::text, '') as version
+  from devices d join products p on p.key = d.product_key left join installations i on i.key = d.installation_key`;
+
+const productColumns = sql`
+  p.key as "productKey", p.id as "productId", v.version, p.owner_tenant_key as "ownerTenantKey", v.thing_model as "thingModel",
+  v.decoder, v.expected_interval_ms as "expectedIntervalMs", p.lane, p.domain, p.name_zh as "nameZh", p.name_en as "nameEn"
+  from products p join product_versions v on v.product_key = p.key and v.version = p.current_version`;
+
+/** The registry as the in-memory directories read it: whole in pages, then what changed. */
+@Injectable()
+export class DirectoryRepository {
+  constructor(@Inject(DATABASE) private readonly database: Database) {}
+
+  /**
+   * Every transaction below the horizon has ended. A reader takes the horizon first and reads second: what was written
+   * below it is then visible, and what is at or above it is read again next time.
+   */
+  async horizon(): Promise<string> {
+    const rows = await this.rows<{ horizon: string }>(sql`select pg_snapshot_xmin(pg_current_snapshot())::text as horizon`);
+    return rows[0]?.horizon ?? '0';
+  }
+
+  /** One page of all devices, in key order after `after`. */
+  devicePage(after: string | undefined, limit: number): Promise<DirectoryRow[]> {
+    const start = after === undefined ? sql`` : sql`where d.key > ${after}`;
+    return this.rows(sql`select ${deviceColumns} ${start} order by d.key limit ${limit}`);
+  }
+
+  /** The next horizon, and whether anything of the devices was written at or after `since`. */
+  async deviceChanges(since: string): Promise<{ horizon: string; changed: boolean }> {
+    const rows = await this.rows<{ horizon: string; changed: boolean }>(sql`
+      select pg_snapshot_xmin(pg_current_snapshot())::text as horizon,
+        exists (select 1 from devices where changed >= ${since}::xid8)
+        or exists (select 1 from installations where changed >= ${since}::xid8) as changed`);
+    return rows[0] ?? { horizon: since, changed: false };
+  }
+
+  /** One page of the devices written, or whose installation was written, at or after `since`. */
+  changedDevicePage(since: string, after: string | undefined, limit: number): Promise<DirectoryRow[]> {
+    const start = after === undefined ? sql`` : sql`and d.key > ${after}`;
+    return this.rows(sql`select ${deviceColumns} where d.key in (
+      select key from devices where changed >= ${since}::xid8
+      union select m.key from installations n join devices m on m.installation_key = n.key where n.changed >= ${since}::xid8
+    ) ${start} order by d.key limit ${limit}`);
+  }
+
+  async deviceById(id: string): Promise<DirectoryRow | undefined> {
+    return (await this.rows<DirectoryRow>(sql`select ${deviceColumns} where d.id = ${id}`))[0];
+  }
+
+  async deviceByKey(key: string): Promise<DirectoryRow | undefined> {
+    return (await this.rows<DirectoryRow>(sql`select ${deviceColumns} where d.key = ${key}`))[0];
+  }
+
+  /** Published products; only those written at or after `since` where given. */
+  products(since: string | undefined): Promise<ProductRow[]> {
+    const start = since === undefined ? sql`` : sql`where p.changed >= ${since}::xid8`;
+    return this.rows(sql`select ${productColumns} ${start}`);
+  }
+
+  async productByKey(key: string): Promise<ProductRow | undefined> {
+    return (await this.rows<ProductRow>(sql`select ${productColumns} where p.key = ${key}`))[0];
+  }
+
+  private async rows<R>(query: ReturnType<typeof sql>): Promise<R[]> {
+    const result = await this.database.execute(query);
+    return result.rows as R[];
+  }
+}

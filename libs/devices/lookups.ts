@@ -1,0 +1,61 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '#libs/runtime';
+
+/** Bounds of the questions put to the registry. */
+export interface LookupLimits {
+  /** The same name is not asked about again for this long. */
+  missHoldMs: number;
+  /** Most questions in any second. */
+  lookupsPerSecond: number;
+}
+
+const rememberedNames = 10_000;
+
+/**
+ * Asks the registry about single names, so that a device registered a moment ago can connect at once, and so that a flood
+ * of wrong logins cannot hammer the registry: one question per name and hold time, so many per second in all, and
+ * questions about one name under way are shared. Refused or failed questions answer undefined.
+ */
+export class Lookups<T> {
+  private readonly asked = new LRUCache<string, number>({ max: rememberedNames });
+  private readonly underWay = new Map<string, Promise<T | undefined>>();
+  private second = 0;
+  private count = 0;
+
+  constructor(
+    private readonly limits: LookupLimits,
+    private readonly clock: Clock,
+    private readonly fetch: (name: string) => Promise<T | undefined>,
+    private readonly failed: (error: Error) => void,
+  ) {}
+
+  /** What the registry has under `name`, or undefined where it has nothing or may not be asked now. */
+  ask(name: string): Promise<T | undefined> {
+    const running = this.underWay.get(name);
+    if (running) return running;
+    if (!this.mayAsk(name)) return Promise.resolve(undefined);
+    const question = this.fetch(name)
+      .catch((error: Error) => {
+        this.failed(error);
+        return undefined;
+      })
+      .finally(() => this.underWay.delete(name));
+    this.underWay.set(name, question);
+    return question;
+  }
+
+  private mayAsk(name: string): boolean {
+    const now = this.clock.now();
+    const last = this.asked.get(name);
+    if (last !== undefined && now - last < this.limits.missHoldMs && now >= last) return false;
+    const second = Math.floor(now / 1000);
+    if (second !== this.second) {
+      this.second = second;
+      this.count = 0;
+    }
+    if (this.count >= this.limits.lookupsPerSecond) return false;
+    this.count += 1;
+    this.asked.set(name, now);
+    return true;
+  }
+}
