@@ -1,0 +1,43 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AccessApiModule } from '#libs/access';
+import { AlertsApiModule } from '#libs/alerts';
+import { DeadLettersApiModule, DeadLettersStageModule } from '#libs/dead-letters';
+import { DevicesApiModule, DevicesModule } from '#libs/devices';
+import { NormaliserApiModule } from '#libs/normaliser';
+import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
+import { ReadingsApiModule } from '#libs/readings';
+import { RegistryDbModule } from '#libs/registry-db';
+import { RulesApiModule } from '#libs/rules';
+import { configProvider, type Environment, httpConfig, OperationsModule, RuntimeModule } from '#libs/runtime';
+import { StreamModule } from '#libs/stream';
+import { TelemetryStoreModule } from '#libs/telemetry-store';
+import { Threads } from './threads.js';
+
+/** Every module on the embedded engines: the API, the notifier and the dead letters here, the rest in threads of its own. */
+@Module({})
+export class AllInOneApp {
+  static in(environment: Environment): DynamicModule {
+    return {
+      module: AllInOneApp,
+      imports: [
+        RuntimeModule.forRoot({ app: 'all-in-one', environment }),
+        OperationsModule,
+        StreamModule,
+        TelemetryStoreModule,
+        RegistryDbModule,
+        AccessApiModule,
+        DevicesModule,
+        DevicesApiModule,
+        NormaliserApiModule,
+        ReadingsApiModule,
+        RulesApiModule,
+        AlertsApiModule,
+        NotifierStageModule,
+        NotifierApiModule,
+        DeadLettersStageModule,
+        DeadLettersApiModule,
+      ],
+      providers: [configProvider(httpConfig), Threads],
+    };
+  }
+}

@@ -1,0 +1,45 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Announcement } from '#libs/runtime';
+
+/** What a person is told once everything runs. */
+export interface Welcome {
+  dataDir: string;
+  httpPort: number;
+  gateway: Announcement;
+  /** Only at the first start; nothing can show it again. */
+  initialPassword: string | undefined;
+}
+
+/** Prints where the platform listens and how to log in, in both languages. */
+export function welcome({ dataDir, httpPort, gateway, initialPassword }: Welcome): void {
+  const rows: [string, string][] = [
+    ['REST API 接口', `http://127.0.0.1:${httpPort}/api/v1`],
+    ['API docs 文档', `http://127.0.0.1:${httpPort}/docs`],
+    ['MQTT 接入', `mqtt://127.0.0.1:${gateway.mqttPort}`],
+    ['HTTP ingest 上报', `http://127.0.0.1:${gateway.ingestPort}/devices/{id}/telemetry`],
+    ['Data 数据目录', resolve(dataDir)],
+  ];
+  if (initialPassword) {
+    rows.push(['Login 登录', 'admin'], ['One-time password 一次性密码', initialPassword]);
+  }
+  const lines = rows.map(([name, value]) => `  ${name.padEnd(24 - wide(name))} ${value}`);
+  const hint = initialPassword
+    ? '  The password is shown once: change it with PUT /api/v1/me/password. 密码仅显示一次，请尽快修改。\n'
+    : '';
+  process.stdout.write(
+    `\nCitySense 感知中台 is ready 已就绪\n${lines.join('\n')}\n${hint}  Ctrl-C drains and stops 停止\n\n`,
+  );
+}
+
+/** Writes the bound ports to `listening.json` in the data folder, for programs that started us on free ports. */
+export async function writeListening(dataDir: string, ports: Announcement): Promise<void> {
+  const file = join(dataDir, 'listening.json');
+  await writeFile(`${file}.new`, `${JSON.stringify({ pid: process.pid, ...ports })}\n`);
+  await rename(`${file}.new`, file);
+}
+
+/** How many columns a text takes beyond its length: Chinese characters take two. */
+function wide(text: string): number {
+  return [...text].filter((character) => character > '\u2e7f').length;
+}
