@@ -1,2 +1,5 @@
 export * from './access.js';
+export * from './alerts.js';
 export * from './devices.js';
+export * from './notifier.js';
+export * from './rules.js';
