@@ -28,5 +28,7 @@ export function migrationsFolder(): string {
     const folder = fileURLToPath(new URL(candidate, import.meta.url));
     if (existsSync(join(folder, 'meta', '_journal.json'))) return folder;
   }
-  throw new Error('The registry has no migrations: libs/registry-db/migrations is missing. Restore it, or run npm run db:generate.');
+  throw new Error(
+    'The registry has no migrations: libs/registry-db/migrations is missing. Restore it, or run npm run db:generate.',
+  );
 }

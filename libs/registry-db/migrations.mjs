@@ -7,7 +7,14 @@ import { join, relative } from 'node:path';
 const folder = 'libs/registry-db/migrations';
 
 function drizzle(out) {
-  const options = ['--dialect', 'postgresql', '--schema', './dist/libs/registry-db/schema/index.js', '--name', 'initial'];
+  const options = [
+    '--dialect',
+    'postgresql',
+    '--schema',
+    './dist/libs/registry-db/schema/index.js',
+    '--name',
+    'initial',
+  ];
   const command = ['node_modules/drizzle-kit/bin.cjs', 'generate', ...options, '--out', relative('.', out)];
   return execFileSync(process.execPath, command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }
@@ -24,7 +31,9 @@ try {
     const files = readdirSync(out).length;
     drizzle(out);
     if (readdirSync(out).length !== files) {
-      console.error('The schema has changed without its migration. Run npm run db:generate and commit libs/registry-db/migrations.');
+      console.error(
+        'The schema has changed without its migration. Run npm run db:generate and commit libs/registry-db/migrations.',
+      );
       process.exitCode = 1;
     }
   }

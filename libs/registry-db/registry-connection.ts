@@ -41,7 +41,12 @@ export class RegistryConnection {
       await this.pool.query('select 1');
       return undefined;
     });
-    lifecycle.add({ name: 'registry-db', order: startOrder.engines, start: () => this.start(), stop: () => this.stop() });
+    lifecycle.add({
+      name: 'registry-db',
+      order: startOrder.engines,
+      start: () => this.start(),
+      stop: () => this.stop(),
+    });
   }
 
   private async start(): Promise<void> {

@@ -2,8 +2,8 @@ import { Global, Module } from '@nestjs/common';
 import { configProvider } from '#libs/runtime';
 import { DATABASE } from './database.js';
 import { EmbeddedRegistry } from './embedded-registry.js';
-import { registryDbConfig } from './registry-db.config.js';
 import { RegistryConnection } from './registry-connection.js';
+import { registryDbConfig } from './registry-db.config.js';
 
 /** The registry, for every module that keeps something there: inject `DATABASE`. */
 @Global()

@@ -24,7 +24,10 @@ export class DurableFiles extends NodeFS {
 
   override init(pg: PGlite, options: EmscriptenOptions): ReturnType<NodeFS['init']> {
     const makeDurable = (module: EmscriptenModule) => {
-      const loaded = module as unknown as { NODEFS?: NodeFileSystem; FS?: { filesystems?: { NODEFS?: NodeFileSystem } } };
+      const loaded = module as unknown as {
+        NODEFS?: NodeFileSystem;
+        FS?: { filesystems?: { NODEFS?: NodeFileSystem } };
+      };
       const files = loaded.NODEFS ?? loaded.FS?.filesystems?.NODEFS;
       // The first call, for initdb, comes before there is a file system.
       if (!files) return;

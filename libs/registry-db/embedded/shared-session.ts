@@ -1,7 +1,10 @@
 import type { PGlite } from '@electric-sql/pglite';
 
 /** What pglite-socket uses of a PGlite. */
-export type SocketBackend = Pick<PGlite, 'waitReady' | 'isInTransaction' | 'runExclusive' | 'execProtocolRawStream' | 'exec'>;
+export type SocketBackend = Pick<
+  PGlite,
+  'waitReady' | 'isInTransaction' | 'runExclusive' | 'execProtocolRawStream' | 'exec'
+>;
 
 const syncMessage = Uint8Array.of(0x53, 0, 0, 0, 4);
 /** Parse, Bind, Close, Describe, Execute, Flush: messages of an extended query, which ends with Sync. */

@@ -84,7 +84,10 @@ export const apiKeys = pgTable(
     revokedAt: instant('revoked_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
-  (table) => [uniqueIndex('api_keys_secret').on(table.secretHash), index('api_keys_tenant').on(table.tenantKey, table.key)],
+  (table) => [
+    uniqueIndex('api_keys_secret').on(table.secretHash),
+    index('api_keys_tenant').on(table.tenantKey, table.key),
+  ],
 );
 
 /** Failed log-ins per account and address. */
@@ -128,7 +131,10 @@ export const auditRecords = pgTable(
     previousHash: bytes('previous_hash').notNull(),
     hash: bytes('hash').notNull(),
   },
-  (table) => [index('audit_records_tenant').on(table.tenantKey, table.sequence), index('audit_records_at').on(table.at)],
+  (table) => [
+    index('audit_records_tenant').on(table.tenantKey, table.sequence),
+    index('audit_records_at').on(table.at),
+  ],
 );
 
 /** Answers already given to a POST with an `Idempotency-Key`. */

@@ -2,7 +2,10 @@ import { customType, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { v7 } from 'uuid';
 
 /** Primary key: UUIDv7, made by us, so that keys sort by creation. */
-export const key = () => uuid('key').primaryKey().$defaultFn(() => v7());
+export const key = () =>
+  uuid('key')
+    .primaryKey()
+    .$defaultFn(() => v7());
 
 /** A point in time, as a `Date`, with zone. */
 export const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });

@@ -54,25 +54,35 @@ export const productVersions = pgTable(
 );
 
 /** Where a device is mounted; it outlives the device that is swapped there. */
-export const installations = pgTable('installations', {
-  key: key(),
-  tenantKey: uuid('tenant_key')
-    .notNull()
-    .references(() => tenants.key),
-  name: text('name').notNull(),
-  address: text('address'),
-  /** GB/T 2260 division code, e.g. 520302. */
-  areaCode: text('area_code'),
-  /** What a group rule joins by, e.g. a building. */
-  building: text('building'),
-  /** WGS-84. */
-  latitude: doublePrecision('latitude'),
-  longitude: doublePrecision('longitude'),
-  /** The position as given, with its coordinate reference system: {crs, latitude, longitude}. */
-  sourcePosition: jsonb('source_position'),
-  createdAt: instant('created_at').notNull().defaultNow(),
-  changed: changed(),
-});
+export const installations = pgTable(
+  'installations',
+  {
+    key: key(),
+    tenantKey: uuid('tenant_key')
+      .notNull()
+      .references(() => tenants.key),
+    name: text('name').notNull(),
+    address: text('address'),
+    /** GB/T 2260 division code, e.g. 520302. */
+    areaCode: text('area_code'),
+    /** What a group rule joins by, e.g. a building. */
+    building: text('building'),
+    /** WGS-84. */
+    latitude: doublePrecision('latitude'),
+    longitude: doublePrecision('longitude'),
+    /** The position as given, with its coordinate reference system: {crs, latitude, longitude}. */
+    sourcePosition: jsonb('source_position'),
+    /** Grows with every change; the ETag of the REST API. */
+    revision: integer('revision').notNull().default(1),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    changed: changed(),
+  },
+  (table) => [
+    index('installations_changed').on(table.changed),
+    index('installations_tenant').on(table.tenantKey, table.key),
+    index('installations_area').on(table.areaCode),
+  ],
+);
 
 export const devices = pgTable(
   'devices',
@@ -103,6 +113,8 @@ export const devices = pgTable(
     expectedIntervalMs: integer('expected_interval_ms'),
     /** Per-device facts rules and decoders need: pulse weight, base reading, fire lane, away flag. */
     settings: jsonb('settings').notNull().default({}),
+    /** Grows with every change; the ETag of the REST API. */
+    revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at')
       .notNull()
@@ -129,3 +141,25 @@ export const devicePresence = pgTable('device_presence', {
   /** connection | message | silence */
   cause: text('cause').notNull(),
 });
+
+/** Lets the owner of products (a vendor) see the devices of those products that belong to another tenant. */
+export const deviceGrants = pgTable(
+  'device_grants',
+  {
+    key: key(),
+    /** Whose devices may be seen. */
+    deviceTenantKey: uuid('device_tenant_key')
+      .notNull()
+      .references(() => tenants.key),
+    /** Who may see those of its own products. */
+    vendorTenantKey: uuid('vendor_tenant_key')
+      .notNull()
+      .references(() => tenants.key),
+    expiresAt: instant('expires_at').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (table) => [
+    index('device_grants_vendor').on(table.vendorTenantKey, table.deviceTenantKey),
+    index('device_grants_device').on(table.deviceTenantKey, table.key),
+  ],
+);

@@ -2,6 +2,18 @@ import { type ConfigOf, defineConfig, setting } from '../config.js';
 
 export const httpConfig = defineConfig('http', {
   httpPort: setting.port('HTTP_PORT', 3000, 'TCP port of the REST API, the docs and the console.'),
+  ratePerAddress: setting.integer(
+    'HTTP_RATE_PER_ADDRESS',
+    6_000,
+    'Most requests per minute from one address; more are answered 429.',
+    1,
+  ),
+  ratePerToken: setting.integer(
+    'HTTP_RATE_PER_TOKEN',
+    3_000,
+    'Most requests per minute with one session token or API key; more are answered 429.',
+    1,
+  ),
   httpHost: setting.text('HTTP_HOST', '0.0.0.0', 'Address the REST API listens on.'),
 });
 export type HttpConfig = ConfigOf<typeof httpConfig>;
