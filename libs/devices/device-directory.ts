@@ -99,6 +99,19 @@ export class DeviceDirectory {
     return mayConnect(device.status) ? { kind: 'accepted', device } : { kind: 'refused', reason: 'device_disabled' };
   }
 
+  /**
+   * Whether a device that was accepted with the secret of this SHA-256 still would be: false once the secret has been
+   * rotated away or the device may not connect. From memory, without a look-up.
+   */
+  stillAccepts(key: string, secretHash: Uint8Array): boolean {
+    const device = this.table.byKey(key);
+    return (
+      device !== undefined &&
+      mayConnect(device.status) &&
+      this.table.accepts(device, secretHash, this.host.clock.now())
+    );
+  }
+
   /** Calls `listener` with each device that is new or changed from now on, not with those loaded at start. Returns the way to stop. */
   onChange(listener: (device: KnownDevice) => void): () => void {
     this.listeners.add(listener);

@@ -1,0 +1,70 @@
+import type { RawKind } from '#libs/contracts';
+import type { KnownDevice } from '#libs/devices';
+import type { Client } from 'aedes';
+
+/** Where messages on one topic of a session go. */
+export interface Route {
+  /** The device itself, or its child. */
+  device: KnownDevice;
+  kind: RawKind;
+  name: string;
+}
+
+/** An aedes client, with what we know of its device once it has proved who it is. */
+export interface SessionClient extends Client {
+  session?: DeviceSession;
+}
+
+const rememberedRoutes = 1_024;
+const windowMs = 60_000;
+
+/** One live connection of one device. */
+export class DeviceSession {
+  /** The registry's state that `routes` were found in. */
+  epoch = 0;
+  /** True from its registration with the broker to the end of the connection. */
+  open = false;
+  /** Message ids of QoS 2 publishes that have come and not been released: a repeat of one is not written again. */
+  readonly unreleased: Set<number>;
+  private readonly routes = new Map<string, Route>();
+  private refusals = 0;
+  private windowEndsAt = 0;
+
+  constructor(
+    public device: KnownDevice,
+    readonly client: Client,
+    /** SHA-256 of the secret that it logged in with. */
+    readonly secretHash: Uint8Array,
+    unreleased: Set<number>,
+  ) {
+    this.unreleased = unreleased;
+  }
+
+  /** The route of a topic seen before in this epoch. */
+  route(topic: string): Route | undefined {
+    return this.routes.get(topic);
+  }
+
+  /** Remembers a route; routes of a bounded number of topics are kept. */
+  remember(topic: string, route: Route): void {
+    if (this.routes.size >= rememberedRoutes) this.routes.clear();
+    this.routes.set(topic, route);
+  }
+
+  /** Starts over with what the registry says now. */
+  renew(device: KnownDevice, epoch: number): void {
+    this.device = device;
+    this.epoch = epoch;
+    this.routes.clear();
+  }
+
+  /** Counts a refused publish; false where there were more than `limit` within a minute. */
+  mayRefuse(now: number, limit: number): boolean {
+    if (now >= this.windowEndsAt) {
+      this.windowEndsAt = now + windowMs;
+      this.refusals = 0;
+    }
+    this.refusals++;
+    return this.refusals <= limit;
+  }
+}

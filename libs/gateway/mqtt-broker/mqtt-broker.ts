@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { Inject, Injectable } from '@nestjs/common';
+import { Aedes, type AuthenticateError, type Client, type ConnectPacket, type Subscription } from 'aedes';
+import { canonicalDeviceId } from '#libs/contracts';
+import { DeviceLogin, type LoginRefusal } from '../device-login.js';
+import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
+import { GatewayMetrics } from '../gateway-metrics.js';
+import { mayReceive, readTopic } from '../topics.js';
+import { DeviceSession, type SessionClient } from './device-session.js';
+import { PacketGuard } from './packet-guard.js';
+import { PublishGate } from './publish-gate.js';
+import { guardSocket, type ReadGate } from './guarded-socket.js';
+import { SessionTable } from './session-table.js';
+
+const identifierRejected = 2;
+const serverUnavailable = 3;
+const badCredentials = 4;
+const notAuthorized = 5;
+const longestClientId = 64;
+const packetsBeforeConnack = 1_000;
+
+const returnCodes: Record<LoginRefusal, number> = {
+  credentials_missing: badCredentials,
+  unknown_device: badCredentials,
+  wrong_secret: badCredentials,
+  device_disabled: notAuthorized,
+  login_rate_limited: serverUnavailable,
+};
+
+/** An aedes client that remembers what its CONNECT said until the login is over. */
+interface ConnectingClient extends SessionClient {
+  guard?: PacketGuard;
+  willTopic?: string;
+}
+
+/** The MQTT 3.1 and 3.1.1 broker: aedes behind the guard, with our login, our topics and our durability. */
+@Injectable()
+export class MqttBroker {
+  private aedes: Aedes | undefined;
+
+  constructor(
+    @Inject(gatewayConfig.KEY) private readonly config: GatewayConfig,
+    @Inject(DeviceLogin) private readonly login: DeviceLogin,
+    @Inject(PublishGate) private readonly publishGate: PublishGate,
+    @Inject(SessionTable) private readonly sessions: SessionTable,
+    @Inject(GatewayMetrics) private readonly metrics: GatewayMetrics,
+  ) {}
+
+  async start(): Promise<void> {
+    const aedes = await Aedes.createBroker({
+      id: 'gateway',
+      connectTimeout: this.config.connectTimeoutMs,
+      drainTimeout: this.config.drainTimeoutMs,
+      maxClientsIdLength: longestClientId,
+      queueLimit: packetsBeforeConnack,
+      preConnect: (client, packet, done) => done(null, this.noteConnect(client, packet)),
+      authenticate: (client, username, password, done) => {
+        this.authenticate(client, username, password).then(
+          (refusal) => (refusal ? done(refusal, null) : done(null, true)),
+          (error: Error) => done(refusalOf(serverUnavailable, error.message), null),
+        );
+      },
+      authorizePublish: this.publishGate.authorizePublish,
+      authorizeSubscribe: (client, subscription, done) => done(null, this.allowedSubscription(client, subscription)),
+    });
+    bypassRouting(aedes);
+    aedes.on('client', (client) => this.opened(client));
+    aedes.on('clientError', (_client, error) => this.countProtocolError(error));
+    aedes.on('connectionError', (_client, error) => this.countProtocolError(error));
+    this.aedes = aedes;
+  }
+
+  /** Serves one connection. */
+  serve(socket: Socket, gate: ReadGate): void {
+    const guard = new PacketGuard(this.config);
+    guardSocket(socket, guard, gate, (fault) => this.metrics.refused(fault));
+    const client: ConnectingClient = (this.aedes as Aedes).handle(socket);
+    client.guard = guard;
+  }
+
+  /** Closes every connection. */
+  async stop(): Promise<void> {
+    this.publishGate.close();
+    const aedes = this.aedes;
+    if (aedes) await new Promise<void>((resolve) => aedes.close(resolve));
+  }
+
+  private noteConnect(client: ConnectingClient, packet: ConnectPacket): boolean {
+    packet.clientId = canonicalDeviceId(packet.clientId);
+    client.willTopic = packet.will?.topic;
+    return true;
+  }
+
+  /** Resolves with what to refuse the login with, undefined where it is accepted. */
+  private async authenticate(
+    client: ConnectingClient,
+    username: string | undefined,
+    password: Buffer | undefined,
+  ): Promise<AuthenticateError | undefined> {
+    const address = (client.conn as Socket).remoteAddress ?? '';
+    const login = await this.login.check(address, username, password?.toString());
+    if (login.kind === 'refused') return refusalOf(returnCodes[login.reason], login.reason);
+    const { device } = login;
+    if (client.id !== device.id) {
+      this.metrics.refused('client_id_foreign');
+      return refusalOf(identifierRejected, 'client_id_foreign');
+    }
+    if (client.willTopic !== undefined && readTopic(client.willTopic, device.id).kind !== 'message') {
+      this.metrics.refused('will_topic_not_allowed');
+      return refusalOf(notAuthorized, 'will_topic_not_allowed');
+    }
+    const secretHash = createHash('sha256')
+      .update(password as Buffer)
+      .digest();
+    const session = new DeviceSession(device, client, secretHash, this.sessions.unreleased(device.key, client.clean));
+    client.session = session;
+    const guard = client.guard as PacketGuard;
+    guard.authenticated = true;
+    guard.urgent = device.lane === 'urgent';
+    guard.released = (messageId) => session.unreleased.delete(messageId);
+    return undefined;
+  }
+
+  private opened(client: SessionClient): void {
+    const { session } = client;
+    if (!session) return;
+    this.sessions.open(session);
+    client.conn.once('close', () => this.sessions.closed(session));
+    if (client.conn.destroyed) this.sessions.closed(session);
+  }
+
+  /** aedes answers 0x80 for a null subscription (3.9.3). */
+  private allowedSubscription(client: SessionClient, subscription: Subscription): Subscription | null {
+    if (client.session && mayReceive(subscription.topic, client.session.device.id)) return subscription;
+    this.metrics.refused('subscription_not_allowed');
+    return null;
+  }
+
+  private countProtocolError(error: Error & { code?: string; errorCode?: number }): void {
+    // A connection reset is no protocol error, and a refused login has been counted with its reason.
+    if (error.code !== undefined || error.errorCode !== undefined) return;
+    this.metrics.refused(protocolErrors[error.message] ?? 'protocol_error');
+  }
+}
+
+const protocolErrors: Readonly<Record<string, string>> = {
+  'keep alive timeout': 'keep_alive_timeout',
+  'drain timeout': 'drain_timeout',
+  'connect did not arrive in time': 'connect_timeout',
+  'connection closed': 'closed_meanwhile',
+  'topic malformed': 'publish_refused',
+  'too many refused publishes': 'publish_refused',
+};
+
+function refusalOf(returnCode: number, message: string): AuthenticateError {
+  return Object.assign(new Error(message), { returnCode });
+}
+
+/**
+ * Nobody subscribes to what devices publish, so it is not routed: a quarter of the cost of a message. What the broker
+ * itself publishes is. The retain flag of a device's publish has no effect for the same reason.
+ */
+function bypassRouting(aedes: Aedes): void {
+  const route = aedes.publish.bind(aedes) as (...parameters: unknown[]) => void;
+  const publish = (packet: unknown, client: unknown, done?: () => void): void => {
+    if (done !== undefined && client !== null) done();
+    else route(packet, client, done);
+  };
+  Object.assign(aedes, { publish });
+}

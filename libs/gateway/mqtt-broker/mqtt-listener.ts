@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Inject, Injectable } from '@nestjs/common';
+import { ConfigError } from '#libs/runtime';
+import { GatewayAddresses } from '../gateway-addresses.js';
+import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
+import { GatewayMetrics } from '../gateway-metrics.js';
+import { RawIntake } from '../raw-intake.js';
+import type { ReadGate } from './guarded-socket.js';
+import { MqttBroker } from './mqtt-broker.js';
+
+const keepAliveProbeMs = 60_000;
+
+/** The TCP and TLS ports of the broker. */
+@Injectable()
+export class MqttListener {
+  private servers: Server[] = [];
+  private stopping = false;
+
+  constructor(
+    @Inject(gatewayConfig.KEY) private readonly config: GatewayConfig,
+    @Inject(MqttBroker) private readonly broker: MqttBroker,
+    @Inject(RawIntake) private readonly intake: RawIntake,
+    @Inject(GatewayAddresses) private readonly addresses: GatewayAddresses,
+    @Inject(GatewayMetrics) private readonly metrics: GatewayMetrics,
+  ) {}
+
+  async start(): Promise<void> {
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveProbeMs };
+    const serve = (socket: Socket) => this.broker.serve(socket, this.gate);
+    this.addresses.mqttPort = await this.listen(createServer(options, serve), this.config.mqttPort);
+    if (this.config.mqttTlsPort === 0) return;
+    const server = createTlsServer({ ...options, ...(await this.certificates()) }, serve);
+    server.on('tlsClientError', () => this.metrics.refused('tls_handshake_failed'));
+    this.addresses.mqttTlsPort = await this.listen(server, this.config.mqttTlsPort);
+  }
+
+  /** Accepts no more connections, and reads no more from those there are. */
+  stopAccepting(): void {
+    this.stopping = true;
+    for (const server of this.servers) server.close();
+  }
+
+  private readonly gate: ReadGate = {
+    isClosed: (guard) => this.stopping || (guard.authenticated && this.intake.writer.isFull(guard.urgent)),
+    whenOpen: (listener) => this.intake.writer.whenRoom(listener),
+  };
+
+  private async certificates() {
+    const { mqttTlsCert, mqttTlsKey, mqttTlsCa } = this.config;
+    if (mqttTlsCert === undefined || mqttTlsKey === undefined) {
+      throw new ConfigError('MQTT_TLS_PORT is set: set MQTT_TLS_CERT and MQTT_TLS_KEY to the certificate and key files.');
+    }
+    return {
+      cert: await readFile(mqttTlsCert),
+      key: await readFile(mqttTlsKey),
+      ca: mqttTlsCa === undefined ? undefined : await readFile(mqttTlsCa),
+      requestCert: mqttTlsCa !== undefined,
+      rejectUnauthorized: mqttTlsCa !== undefined,
+      minVersion: 'TLSv1.2' as const,
+      handshakeTimeout: this.config.connectTimeoutMs,
+    };
+  }
+
+  private listen(server: Server, port: number): Promise<number> {
+    server.maxConnections = this.config.maxConnections;
+    server.on('drop', () => this.metrics.refused('too_many_connections'));
+    this.servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host: this.config.host, backlog: 4_096 }, () => {
+        server.removeListener('error', reject);
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  }
+}

@@ -1,0 +1,144 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Client, PublishPacket } from 'aedes';
+import { v7 } from 'uuid';
+import type { RawMessage } from '#libs/contracts';
+import { DeviceDirectory, mayConnect } from '#libs/devices';
+import { CLOCK, type Clock } from '#libs/runtime';
+import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
+import { GatewayMetrics } from '../gateway-metrics.js';
+import { RawIntake } from '../raw-intake.js';
+import type { Written } from '../raw-writer.js';
+import { readTopic } from '../topics.js';
+import type { DeviceSession, Route, SessionClient } from './device-session.js';
+
+const shownTopicCharacters = 200;
+const noBytes = new Uint8Array(0);
+
+/**
+ * What stands between a publish and its acknowledgement: is the topic the device's own, and are the bytes durable.
+ * A publish elsewhere is kept as a dead letter and acknowledged: MQTT 3.1.1 has no negative acknowledgement (3.3.5-2),
+ * and closing would make the device send it again for ever, with all its good messages behind it.
+ */
+@Injectable()
+export class PublishGate {
+  /** Grows with each change of the registry, so that no session acts on what it found before. */
+  private epoch = 1;
+  private closed = false;
+
+  constructor(
+    @Inject(RawIntake) private readonly intake: RawIntake,
+    @Inject(DeviceDirectory) private readonly directory: DeviceDirectory,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(gatewayConfig.KEY) private readonly config: GatewayConfig,
+    @Inject(GatewayMetrics) private readonly metrics: GatewayMetrics,
+  ) {}
+
+  /** Forgets every route: the registry has changed. */
+  registryChanged(): void {
+    this.epoch++;
+  }
+
+  /** From now on nothing is taken: the wills of connections that we close ourselves are not sent. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** aedes' `authorizePublish`: the acknowledgement is sent when `done` is called without an error. */
+  readonly authorizePublish = (client: Client | null, packet: PublishPacket, done: Written): void => {
+    const session = (client as SessionClient | null)?.session;
+    if (!session || this.closed) {
+      this.metrics.refused('will_without_session');
+      done(new Error('nobody to publish for'));
+      return;
+    }
+    if (session.epoch !== this.epoch) session.renew(this.directory.byKey(session.device.key) ?? session.device, this.epoch);
+    const route = session.route(packet.topic);
+    if (route) this.write(session, route, packet, done);
+    else this.writeFirst(session, packet, done);
+  };
+
+  private write(session: DeviceSession, { device, kind, name }: Route, packet: PublishPacket, done: Written): void {
+    const message: RawMessage = {
+      kind,
+      tenantKey: device.tenantKey,
+      deviceKey: device.key,
+      productKey: device.productKey,
+      receivedAt: this.clock.now(),
+      name,
+      payload: packet.payload as Buffer,
+    };
+    if (packet.qos === 2) this.writeOnce(session, message, device, packet.messageId as number, done);
+    else this.intake.writer.write(message, device, packet.qos, done);
+  }
+
+  /** A repeat of a QoS 2 publish waits its turn for its PUBREC and writes nothing. */
+  private writeOnce(
+    session: DeviceSession,
+    message: RawMessage,
+    place: Route['device'],
+    messageId: number,
+    done: Written,
+  ): void {
+    if (session.unreleased.has(messageId)) {
+      this.intake.writer.queueBehind(done);
+      return;
+    }
+    session.unreleased.add(messageId);
+    this.intake.writer.write(message, place, 2, (error) => {
+      if (error) session.unreleased.delete(messageId);
+      done(error);
+    });
+  }
+
+  /** The first publish on a topic in this epoch. */
+  private writeFirst(session: DeviceSession, packet: PublishPacket, done: Written): void {
+    const meaning = readTopic(packet.topic, session.device.id);
+    if (meaning.kind === 'malformed') {
+      this.metrics.refused('topic_malformed');
+      done(new Error('topic malformed'));
+      return;
+    }
+    if (meaning.kind === 'foreign') return this.refuse(session, packet, 'topic_not_allowed', done);
+    const device = meaning.child === undefined ? session.device : this.childOf(session, meaning.child);
+    if (!device) return this.refuse(session, packet, 'topic_not_allowed', done);
+    if (meaning.kind === 'reply') return this.refuse(session, packet, 'reply_without_command', done);
+    const route: Route = { device, kind: meaning.messageKind, name: meaning.name };
+    session.remember(packet.topic, route);
+    this.write(session, route, packet, done);
+  }
+
+  private childOf(session: DeviceSession, id: string): Route['device'] | undefined {
+    const child = this.directory.byId(id);
+    return child && child.parentKey === session.device.key && mayConnect(child.status) ? child : undefined;
+  }
+
+  private refuse(session: DeviceSession, packet: PublishPacket, reason: string, done: Written): void {
+    this.metrics.refused(reason);
+    if (!session.mayRefuse(this.clock.now(), this.config.refusalsPerConnection)) {
+      this.metrics.refused('too_many_refusals');
+      done(new Error('too many refused publishes'));
+      return;
+    }
+    this.metrics.discarded(reason);
+    const topic = JSON.stringify(packet.topic.slice(0, shownTopicCharacters));
+    this.intake.writer.refuse(
+      {
+        id: v7(),
+        stage: 'gateway',
+        stream: '',
+        reason,
+        detail:
+          reason === 'topic_not_allowed'
+            ? `${session.device.id} may not publish on ${topic}`
+            : `${session.device.id} replied on ${topic} to a command that it was not sent`,
+        tenantKey: session.device.tenantKey,
+        deviceKey: session.device.key,
+        messageId: '',
+        at: this.clock.now(),
+        original: (packet.payload as Buffer | undefined) ?? noBytes,
+      },
+      session.device,
+      done,
+    );
+  }
+}
