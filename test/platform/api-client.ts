@@ -14,7 +14,11 @@ export class ApiClient {
     private readonly token: string,
   ) {}
 
-  static async logIn(platform: PlatformProcess, login = 'admin', password = platform.adminPassword()): Promise<ApiClient> {
+  static async logIn(
+    platform: PlatformProcess,
+    login = 'admin',
+    password = platform.adminPassword(),
+  ): Promise<ApiClient> {
     const open = new ApiClient(platform.url, '');
     const { body } = await open.ask<{ token: string }>('POST', '/api/v1/sessions', { login, password });
     return new ApiClient(platform.url, body.token);

@@ -1,0 +1,74 @@
+import { connect, type Socket } from 'node:net';
+import { generate } from 'mqtt-packet';
+import type { LoadDevice } from '../../devices-sim/load/mqtt-load.js';
+import { ApiClient } from '../platform/api-client.js';
+import type { PlatformProcess } from '../platform/platform-process.js';
+import { registerDevices } from './bystanders.js';
+import { residentBytes, round } from './statistics.js';
+
+const connectsAtATime = 256;
+const settleMs = 3_000;
+
+/** Connects many devices that then say nothing; memory per connection, and how long until the last was in. */
+export async function measureIdle(
+  platform: PlatformProcess,
+  { idleConnections, say }: { idleConnections: number; say: (text: string) => void },
+): Promise<Record<string, number>> {
+  say(`registering and connecting ${idleConnections} idle devices`);
+  const devices = await registerDevices(await ApiClient.logIn(platform), 'idle', idleConnections, 'water-meter');
+  await pause(settleMs);
+  const before = residentBytes(platform.pid);
+  const started = performance.now();
+  const sockets = await connectAll(platform.listening.mqttPort, devices);
+  const connectSeconds = (performance.now() - started) / 1000;
+  await pause(settleMs);
+  const after = residentBytes(platform.pid);
+  const alive = sockets.filter((socket) => !socket.destroyed).length;
+  for (const socket of sockets) socket.destroy();
+  return {
+    idleConnected: alive,
+    idleConnectSeconds: round(connectSeconds),
+    idleKiBPerConnection: round((after - before) / 1024 / Math.max(1, alive)),
+  };
+}
+
+async function connectAll(port: number, devices: readonly LoadDevice[]): Promise<Socket[]> {
+  const queue = [...devices];
+  const sockets: Socket[] = [];
+  const work = async () => {
+    for (let device = queue.pop(); device; device = queue.pop()) {
+      const socket = await connectOne(port, device);
+      if (socket) sockets.push(socket);
+    }
+  };
+  await Promise.all(Array.from({ length: connectsAtATime }, work));
+  return sockets;
+}
+
+function connectOne(port: number, device: LoadDevice): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(
+        generate({
+          cmd: 'connect',
+          protocolId: 'MQTT',
+          protocolVersion: 4,
+          clientId: device.id,
+          username: device.id,
+          password: Buffer.from(device.secret),
+          clean: true,
+          keepalive: 600,
+        }),
+      );
+    });
+    socket.once('data', (answer) => resolve(answer[3] === 0 ? socket : undefined));
+    socket.once('error', () => resolve(undefined));
+    socket.once('close', () => resolve(undefined));
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { benchIngest } from './ingest.bench.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    connections: { type: 'string', default: '1000' },
+    window: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '10' },
+    idle: { type: 'string', default: '10000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help || positionals[0] !== 'ingest') {
+  process.stdout.write(
+    [
+      'npm run bench -- ingest [--json] [--connections 1000] [--window 10] [--rounds 3] [--seconds 10] [--idle 10000]',
+      'Messages acknowledged, normalised, stored and judged per second over MQTT, as a ratio to a bare broker in the',
+      'same run; loss and duplicates counted message by message; alarm and query latency at half load; idle connections.',
+      '',
+    ].join('\n'),
+  );
+  process.exit(values.help ? 0 : 1);
+}
+
+const result = await benchIngest({
+  connections: Number(values.connections),
+  window: Number(values.window),
+  rounds: Number(values.rounds),
+  secondsPerRound: Number(values.seconds),
+  idleConnections: Number(values.idle),
+  say: (text) => process.stderr.write(`${text}\n`),
+});
+process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${JSON.stringify(result, null, 2)}\n`);
+process.exit(0);

@@ -1,0 +1,121 @@
+import { ApiClient } from '../platform/api-client.js';
+import { freePort } from '../platform/free-port.js';
+import { PlatformProcess } from '../platform/platform-process.js';
+import { countStored } from '../platform/stored-count.js';
+import { WebhookDesk } from '../platform/webhook-desk.js';
+import { AlarmingDetector } from './alarms.js';
+import { FaultFleet, type Promised } from './fleet.js';
+
+const pauseBetweenReadingsMs = 20;
+const aliveForMs = { least: 500, most: 4_000 };
+const settleTimeoutMs = 120_000;
+
+/** How hard the platform is tried. */
+export interface FaultOptions {
+  cycles: number;
+  devices: number;
+  say: (text: string) => void;
+}
+
+/** What came of it: every `lost`, `duplicated` and `alertsLost` must be 0. */
+export interface FaultResult {
+  cycles: number;
+  acknowledged: number;
+  lost: number;
+  duplicated: number;
+  alarms: number;
+  alertsLost: number;
+  webhooks: number;
+  slowestRestartMs: number;
+}
+
+/** Kills the platform at random moments under load, `cycles` times, then counts what it had promised. */
+export async function runFaults({ cycles, devices, say }: FaultOptions): Promise<FaultResult> {
+  const platform = await PlatformProcess.create({
+    NOTIFIER_ALLOW_LOOPBACK: 'true',
+    MQTT_PORT: String(await freePort()),
+  });
+  const desk = await WebhookDesk.open();
+  try {
+    await platform.start();
+    const { meters, detector } = await register(platform, devices, desk.url);
+    const fleet = new FaultFleet(platform.mqttUrl, meters, pauseBetweenReadingsMs);
+    const alarming = new AlarmingDetector(platform.mqttUrl, detector.id, detector.secret);
+    await fleet.start();
+    await alarming.start();
+    const slowestRestartMs = await killAndRestart(platform, cycles, say);
+    await fleet.stop();
+    await alarming.stop();
+    const raised = await settle(desk, alarming.alarms.length, say);
+    await platform.stop();
+    const promised = new Map(meters.map((meter) => [meter.id, [...meter.acknowledged]]));
+    const { acknowledged, lost, duplicated } = await countStored(platform.dataDir, promised);
+    return {
+      cycles,
+      acknowledged,
+      lost,
+      duplicated,
+      alarms: alarming.alarms.length,
+      alertsLost: Math.max(0, alarming.alarms.length - raised),
+      webhooks: desk.received.length,
+      slowestRestartMs,
+    };
+  } finally {
+    desk.stop();
+    await platform.remove();
+  }
+}
+
+async function killAndRestart(platform: PlatformProcess, cycles: number, say: (text: string) => void): Promise<number> {
+  let slowest = 0;
+  for (let cycle = 1; cycle <= cycles; cycle += 1) {
+    const aliveMs = aliveForMs.least + Math.random() * (aliveForMs.most - aliveForMs.least);
+    await pause(aliveMs);
+    await platform.kill();
+    const started = performance.now();
+    await platform.start();
+    const restartMs = Math.round(performance.now() - started);
+    slowest = Math.max(slowest, restartMs);
+    say(`cycle ${cycle} of ${cycles}: killed after ${Math.round(aliveMs)} ms, back in ${restartMs} ms`);
+  }
+  await pause(aliveForMs.most);
+  return slowest;
+}
+
+async function register(platform: PlatformProcess, count: number, webhook: string) {
+  const api = await ApiClient.logIn(platform);
+  await api.call('POST', '/api/v1/endpoints', { name: 'faults', url: webhook });
+  const rows = [
+    ...Array.from({ length: count }, (_, index) => ({
+      id: `fault-meter-${index}`,
+      name: `meter ${index}`,
+      productId: 'water-meter',
+    })),
+    { id: 'fault-detector', name: 'detector', productId: 'fire-detector' },
+  ];
+  const { results } = await api.call<{ results: { id: string; secret: string }[] }>('POST', '/api/v1/devices/batch', {
+    devices: rows,
+  });
+  const meters: Promised[] = results
+    .filter(({ id }) => id !== 'fault-detector')
+    .map(({ id, secret }) => ({ id, secret, acknowledged: new Set<number>() }));
+  const detector = results.find(({ id }) => id === 'fault-detector');
+  if (!detector) throw new Error('the detector was not registered');
+  return { meters, detector };
+}
+
+/** Waits until every alarm has arrived at the desk, or nothing has come for a long while; returns how many did. */
+async function settle(desk: WebhookDesk, alarms: number, say: (text: string) => void): Promise<number> {
+  const raised = () =>
+    new Set(desk.received.filter(({ event }) => event.type.endsWith('alert.raised')).map(({ event }) => event.id)).size;
+  const deadline = Date.now() + settleTimeoutMs;
+  while (raised() < alarms && Date.now() < deadline) await pause(200);
+  say(`${raised()} of ${alarms} alarms delivered`);
+  return raised();
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
