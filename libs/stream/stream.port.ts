@@ -11,6 +11,13 @@ export interface Append {
   data: Uint8Array;
 }
 
+/** One partition of one lane of a stream. */
+export interface Place {
+  stream: string;
+  lane: Lane;
+  partition: number;
+}
+
 /** One entry as read. `position` grows by at least one per entry within (stream, lane, partition), from 1. */
 export interface Entry {
   position: number;
@@ -91,14 +98,27 @@ export interface StreamLog {
   /** Calls `listener` for each entry appended from now on, in order per partition; no group, no redelivery. Returns the way to stop. */
   tail(stream: string, listener: (entry: Entry & { lane: Lane; partition: number }) => void): () => void;
 
-  /** Resolves when something may have been appended to one of `streams` since the last call, or after `timeoutMs`. */
-  waitForAppend(streams: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when something may have been appended to one of `streams` since the last call with the same `signal`, or
+   * after `timeoutMs`, or when `signal` aborts. Gives the places to look at: none after a timeout, undefined for any
+   * (the first call always). One waiter, one signal: abort it when the waiting is over for good.
+   */
+  waitForAppend(
+    streams: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly Place[] | undefined>;
 
   lag(): Promise<Lag[]>;
 
-  /** Cuts what retention no longer keeps; returns how many entries went. */
+  /**
+   * Cuts what retention no longer keeps; returns how many entries went. Where several threads or processes share the log,
+   * one of them cuts and the others answer 0.
+   */
   trim(retention: readonly Retention[]): Promise<number>;
 
+  /** Idempotent. */
   start(): Promise<void>;
+  /** Finishes what was handed over, then lets go. */
   stop(): Promise<void>;
 }

@@ -1,0 +1,1 @@
+export { LmdbStreamLog, type LmdbStreamLogOptions } from './lmdb-stream-log.js';

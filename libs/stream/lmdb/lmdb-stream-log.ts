@@ -1,0 +1,302 @@
+import { resolve } from 'node:path';
+import { lanes } from '#libs/contracts';
+import type { Clock, Logger } from '#libs/runtime';
+import { StreamCorruptError, StreamFailedError, StreamUsageError } from '../stream.errors.js';
+import type { Append, Commit, Entry, Lag, Place, Retention, Source, StateChange, StreamLog } from '../stream.port.js';
+import { AppendSignals } from './append-signals.js';
+import { Committer } from './committer.js';
+import { type Environment, openEnvironment, readLaneTable } from './environment.js';
+import { GroupWriter, type RecordChange } from './group-writer.js';
+import {
+  acknowledgementKey,
+  checkName,
+  entryKey,
+  entryKeyEnd,
+  groupIn,
+  groupKey,
+  laneKey,
+  positionIn,
+  prefixEnd,
+  statePrefix,
+  stateKey,
+} from './keys.js';
+import { lastIn } from './lane-table.js';
+import { protect, readEntry, unprotect } from './stored-value.js';
+import { Tail, type TailListener } from './tails.js';
+import { readAcknowledged, Trimmer } from './trimmer.js';
+
+export interface LmdbStreamLogOptions {
+  /** Folder of the environment; made where missing. */
+  path: string;
+  /** Fixed at first start; another number refuses to open. */
+  partitions: number;
+  clock: Clock;
+  logger: Logger;
+  /** Called once when the log has failed for good: the process must end. */
+  onFatal: (error: Error) => void;
+  /** Called right before each commit; a test throws from it what a disk would answer. */
+  beforeCommit?: () => void;
+}
+
+const maxEntryBytes = 16 * 2 ** 20;
+const scanChunk = 500;
+const lookMs = 10_000;
+const safetyWakeMs = 1_000;
+
+/** The embedded stream: an LMDB environment that any number of threads of one process open. */
+export class LmdbStreamLog implements StreamLog {
+  readonly partitions: number;
+  private readonly path: string;
+  private opening: Promise<void> | undefined;
+  private opened: Opened | undefined;
+  private readonly tails = new Set<Tail>();
+  private readonly timers: NodeJS.Timeout[] = [];
+
+  constructor(private readonly options: LmdbStreamLogOptions) {
+    this.partitions = options.partitions;
+    this.path = resolve(options.path);
+  }
+
+  start(): Promise<void> {
+    this.opening ??= this.open();
+    return this.opening;
+  }
+
+  async stop(): Promise<void> {
+    await this.opening?.catch(() => undefined);
+    const { opened } = this;
+    this.opening = undefined;
+    this.opened = undefined;
+    if (!opened) return;
+    for (const timer of this.timers.splice(0)) clearInterval(timer);
+    for (const tail of this.tails) tail.stop();
+    await opened.committer.idle();
+    opened.signals.close();
+    await opened.environment.root.close();
+    opened.environment.lock.release();
+  }
+
+  /** What keeps the log from taking appends, undefined when well. */
+  problem(): string | undefined {
+    return this.opened ? this.opened.committer.problem() : 'the stream is not open';
+  }
+
+  async append(entries: readonly Append[]): Promise<void> {
+    if (entries.length === 0) return;
+    for (const entry of entries) this.checkAppend(entry);
+    await this.mustBeOpen().committer.write({ appends: entries, records: [] });
+  }
+
+  async registerGroup(stream: string, group: string): Promise<void> {
+    checkName('stream', stream);
+    checkName('group', group);
+    const { environment, committer } = this.mustBeOpen();
+    const key = groupKey(stream, group);
+    if (environment.groups.doesExist(key)) return;
+    const value = protect(Buffer.from(JSON.stringify({ registeredAt: this.options.clock.now() })));
+    await committer.write({ appends: [], records: [{ table: environment.groups, key, value }] });
+  }
+
+  async read(
+    source: Source,
+    { after, maxEntries, maxBytes }: { after?: number; maxEntries: number; maxBytes: number },
+  ): Promise<Entry[]> {
+    const { environment } = this.mustBeOpen();
+    environment.root.resetReadTxn();
+    const { stream, group, lane, partition } = source;
+    const from = after ?? readAcknowledged(environment, stream, group, lane, partition);
+    return this.readAfter(source, from, maxEntries, maxBytes);
+  }
+
+  async commit({ source, upTo, append, state }: Commit): Promise<void> {
+    const { environment, committer } = this.mustBeOpen();
+    const { stream, group, lane, partition } = source;
+    for (const entry of append) this.checkAppend(entry);
+    const records = this.stateRecords(group, partition, state);
+    if (upTo !== undefined) {
+      environment.root.resetReadTxn();
+      const before = readAcknowledged(environment, stream, group, lane, partition);
+      const last = this.last(source);
+      if (!(upTo >= before && upTo <= last)) {
+        throw new StreamUsageError(
+          `${stream}/${group} ${lane}/${partition}: acknowledging ${upTo} is not between ${before} (acknowledged) and ${last} (last)`,
+        );
+      }
+      const value = Buffer.allocUnsafe(8);
+      value.writeDoubleBE(upTo);
+      const key = acknowledgementKey(stream, group, lane, partition);
+      records.push({ table: environment.acknowledgements, key, value: protect(value) });
+    }
+    if (append.length === 0 && records.length === 0) return;
+    await committer.write({ appends: append, records });
+  }
+
+  async readState(group: string, partition: number, keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    const { environment } = this.mustBeOpen();
+    environment.root.resetReadTxn();
+    const prefix = statePrefix(group, partition);
+    return keys.map((key) => {
+      const stored = environment.state.get(stateKey(prefix, key));
+      return stored && unprotect(stored, () => `state of ${group}/${partition}/${key}`);
+    });
+  }
+
+  async *scanState(group: string, partition: number, prefix: string): AsyncIterable<{ key: string; value: Uint8Array }> {
+    const own = statePrefix(group, partition);
+    const end = prefixEnd(stateKey(own, prefix));
+    let start = stateKey(own, prefix);
+    for (;;) {
+      const { environment } = this.mustBeOpen();
+      environment.root.resetReadTxn();
+      const chunk = [...environment.state.getRange({ start, end, limit: scanChunk })];
+      for (const { key, value } of chunk) {
+        const name = key.subarray(own.length).toString();
+        yield { key: name, value: unprotect(value, () => `state of ${group}/${partition}/${name}`) };
+      }
+      const last = chunk.at(-1);
+      if (!last || chunk.length < scanChunk) return;
+      start = Buffer.concat([last.key, Buffer.from([0])]);
+    }
+  }
+
+  tail(stream: string, listener: TailListener): () => void {
+    const { signals, environment } = this.mustBeOpen();
+    environment.root.resetReadTxn();
+    const source = {
+      partitions: this.partitions,
+      last: (place: Place) => this.last(place),
+      readAfter: (place: Place, after: number, maxEntries: number, maxBytes: number) => {
+        if (!this.opened) return [];
+        this.opened.environment.root.resetReadTxn();
+        return this.readAfter(place, after, maxEntries, maxBytes);
+      },
+    };
+    const tail = new Tail(source, stream, listener, this.options.logger);
+    this.tails.add(tail);
+    const unlisten = signals.listen((places) => tail.wake(places));
+    return () => {
+      unlisten();
+      tail.stop();
+      this.tails.delete(tail);
+    };
+  }
+
+  waitForAppend(
+    streams: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly Place[] | undefined> {
+    return this.mustBeOpen().signals.wait(streams, timeoutMs, signal);
+  }
+
+  async lag(): Promise<Lag[]> {
+    const { environment } = this.mustBeOpen();
+    environment.root.resetReadTxn();
+    const now = this.options.clock.now();
+    const lags: Lag[] = [];
+    for (const groupRecord of environment.groups.getKeys({})) {
+      const { stream, group } = groupIn(groupRecord);
+      for (const lane of lanes) {
+        const table = readLaneTable(environment.laneTables, stream, lane, this.partitions);
+        for (let partition = 0; partition < this.partitions; partition++) {
+          const place = { stream, group, lane, partition };
+          const last = table.last(partition);
+          const acknowledged = readAcknowledged(environment, stream, group, lane, partition);
+          const [oldest] = last > acknowledged ? this.readAfter(place, acknowledged, 1, 1) : [];
+          lags.push({ ...place, acknowledged, last, ageMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0 });
+        }
+      }
+    }
+    return lags;
+  }
+
+  async trim(retention: readonly Retention[]): Promise<number> {
+    const { environment, trimmer } = this.mustBeOpen();
+    if (!environment.lock.owned) return 0;
+    let removed = 0;
+    for (const one of retention) removed += await trimmer.trim(one, this.options.clock.now());
+    return removed;
+  }
+
+  private async open(): Promise<void> {
+    const { clock, onFatal, beforeCommit } = this.options;
+    const environment = await openEnvironment(this.path, this.partitions, clock.now());
+    const signals = new AppendSignals(this.path);
+    const committer = new Committer(new GroupWriter(environment, this.partitions), {
+      path: this.path,
+      clock,
+      onAppended: (appends) => signals.announce(appends),
+      onFatal,
+      ...(beforeCommit ? { beforeCommit } : {}),
+    });
+    const trimmer = new Trimmer(environment, this.partitions, (records) => committer.write({ appends: [], records }));
+    this.opened = { environment, signals, committer, trimmer };
+    // Real timers on purpose: they watch over the machine, not over anything that happens at a time.
+    this.timers.push(
+      setInterval(() => committer.look(), lookMs).unref(),
+      setInterval(() => signals.wakeAll(), safetyWakeMs).unref(),
+    );
+  }
+
+  private mustBeOpen(): Opened {
+    if (!this.opened) throw new StreamFailedError('the stream is not open: start() it first');
+    return this.opened;
+  }
+
+  /** The last position of a place, from the read transaction of this turn. */
+  private last({ stream, lane, partition }: Place): number {
+    const stored = this.mustBeOpen().environment.laneTables.getBinaryFast(laneKey(stream, lane));
+    return stored ? lastIn(stored, partition) : 0;
+  }
+
+  private readAfter(place: Place, after: number, maxEntries: number, maxBytes: number): Entry[] {
+    if (this.last(place) <= after) return [];
+    const { stream, lane, partition } = place;
+    const entries: Entry[] = [];
+    let bytes = 0;
+    const range = {
+      start: entryKey(stream, lane, partition, after + 1),
+      end: entryKeyEnd(stream, lane, partition),
+      limit: maxEntries,
+    };
+    try {
+      for (const { key, value } of this.mustBeOpen().environment.entries.getRange(range)) {
+        const position = positionIn(key);
+        entries.push({ position, ...readEntry(value, () => `${stream}/${lane}/${partition}/${position}`) });
+        bytes += value.length;
+        if (bytes >= maxBytes) break;
+      }
+    } catch (error) {
+      if (error instanceof StreamCorruptError) this.options.onFatal(error);
+      throw error;
+    }
+    return entries;
+  }
+
+  private stateRecords(group: string, partition: number, state: readonly StateChange[]): RecordChange[] {
+    const { environment } = this.mustBeOpen();
+    const prefix = statePrefix(group, partition);
+    return state.map(({ key, value }) => ({
+      table: environment.state,
+      key: stateKey(prefix, key),
+      value: value && protect(value),
+    }));
+  }
+
+  private checkAppend({ stream, partition, data }: Append): void {
+    checkName('stream', stream);
+    if (!(Number.isInteger(partition) && partition >= 0 && partition < this.partitions)) {
+      throw new StreamUsageError(`partition ${partition} of ${stream} is not 0 to ${this.partitions - 1}`);
+    }
+    if (data.byteLength > maxEntryBytes) {
+      throw new StreamUsageError(`an entry of ${data.byteLength} bytes for ${stream} is larger than ${maxEntryBytes}`);
+    }
+  }
+}
+
+interface Opened {
+  environment: Environment;
+  signals: AppendSignals;
+  committer: Committer;
+  trimmer: Trimmer;
+}

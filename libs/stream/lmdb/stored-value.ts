@@ -1,0 +1,46 @@
+import { crc32 } from 'node:zlib';
+import { StreamCorruptError } from '../stream.errors.js';
+
+const entryHeaderBytes = 12;
+
+/** Bytes that an entry takes up as a stored value. */
+export function storedEntryBytes(data: Uint8Array): number {
+  return entryHeaderBytes + data.byteLength;
+}
+
+/** Writes an entry into `target`: CRC-32 of the rest (4, big-endian), appendedAt (8, epoch ms, big-endian double), data. */
+export function writeEntry(target: Buffer, appendedAt: number, data: Uint8Array): void {
+  target.writeDoubleBE(appendedAt, 4);
+  target.set(data, entryHeaderBytes);
+  target.writeUInt32BE(crc32(target.subarray(4)), 0);
+}
+
+/** Reads an entry back; `data` is a view into `stored`. Throws `StreamCorruptError` where the CRC does not fit. */
+export function readEntry(stored: Uint8Array, where: () => string): { appendedAt: number; data: Uint8Array } {
+  const buffer = asBuffer(stored);
+  if (buffer.length < entryHeaderBytes || buffer.readUInt32BE(0) !== crc32(buffer.subarray(4))) {
+    throw new StreamCorruptError(`stream entry ${where()} is damaged: its checksum does not fit`);
+  }
+  return { appendedAt: buffer.readDoubleBE(4), data: buffer.subarray(entryHeaderBytes) };
+}
+
+/** A small record (state, acknowledgement, format) with its CRC-32 in front. */
+export function protect(data: Uint8Array): Buffer {
+  const stored = Buffer.allocUnsafe(4 + data.byteLength);
+  stored.set(data, 4);
+  stored.writeUInt32BE(crc32(stored.subarray(4)), 0);
+  return stored;
+}
+
+/** What `protect` protected. Throws `StreamCorruptError` where the CRC does not fit. */
+export function unprotect(stored: Uint8Array, what: () => string): Buffer {
+  const buffer = asBuffer(stored);
+  if (buffer.length < 4 || buffer.readUInt32BE(0) !== crc32(buffer.subarray(4))) {
+    throw new StreamCorruptError(`stream record ${what()} is damaged: its checksum does not fit`);
+  }
+  return buffer.subarray(4);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,48 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, createLogger, systemClock } from '#libs/runtime';
+import { LmdbStreamLog, type LmdbStreamLogOptions } from '../lmdb/index.js';
+
+export interface TestStream {
+  log: LmdbStreamLog;
+  dir: string;
+  /** Closes the log and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/** A real embedded stream in a folder of its own, for the specs of any lib. */
+export async function openTestStream(
+  options: { partitions?: number; clock?: Clock; beforeCommit?: () => void; onFatal?: (error: Error) => void } = {},
+): Promise<TestStream> {
+  const dir = await mkdtemp(join(tmpdir(), 'citysense-stream-'));
+  const log = new LmdbStreamLog(testOptions(dir, options));
+  await log.start();
+  return {
+    log,
+    dir,
+    stop: async () => {
+      await log.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a test opens an environment with: 4 partitions, a silent log, a fatal failure thrown at whoever looks. */
+export function testOptions(
+  path: string,
+  options: { partitions?: number; clock?: Clock; beforeCommit?: () => void; onFatal?: (error: Error) => void } = {},
+): LmdbStreamLogOptions {
+  return {
+    path,
+    partitions: options.partitions ?? 4,
+    clock: options.clock ?? systemClock,
+    logger: createLogger('test', 'silent'),
+    onFatal:
+      options.onFatal ??
+      ((error) => {
+        throw error;
+      }),
+    ...(options.beforeCommit ? { beforeCommit: options.beforeCommit } : {}),
+  };
+}
