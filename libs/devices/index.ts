@@ -1,3 +1,4 @@
+export * from './built-in/index.js';
 export * from './device-directory.js';
 export * from './devices.module.js';
 export * from './known-device.js';

@@ -12,6 +12,11 @@ CREATE TABLE "api_keys" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "audit_head" (
+	"only" boolean PRIMARY KEY DEFAULT true NOT NULL,
+	"sealed" text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "audit_records" (
 	"sequence" bigint PRIMARY KEY NOT NULL,
 	"at" timestamp with time zone NOT NULL,

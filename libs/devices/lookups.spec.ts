@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals';
+import { ScriptedClock } from '#libs/runtime';
+import { Lookups } from './lookups.js';
+
+function scripted(limits: { missHoldMs: number; lookupsPerSecond: number }) {
+  const clock = new ScriptedClock(1_000_000);
+  const asked: string[] = [];
+  const failures: Error[] = [];
+  const lookups = new Lookups<string>(
+    limits,
+    clock,
+    async (name) => {
+      asked.push(name);
+      if (name === 'broken') throw new Error('down');
+      return name === 'there' ? 'found' : undefined;
+    },
+    (error) => failures.push(error),
+  );
+  return { clock, asked, failures, lookups };
+}
+
+describe('Lookups', () => {
+  it('asks once per name and hold time', async () => {
+    const { clock, asked, lookups } = scripted({ missHoldMs: 3_000, lookupsPerSecond: 100 });
+    expect(await lookups.ask('there')).toBe('found');
+    expect(await lookups.ask('there')).toBeUndefined();
+    await clock.advance(2_999);
+    expect(await lookups.ask('there')).toBeUndefined();
+    await clock.advance(1);
+    expect(await lookups.ask('there')).toBe('found');
+    expect(asked).toEqual(['there', 'there']);
+  });
+
+  it('shares a question under way', async () => {
+    const { asked, lookups } = scripted({ missHoldMs: 0, lookupsPerSecond: 100 });
+    expect(await Promise.all([lookups.ask('there'), lookups.ask('there')])).toEqual(['found', 'found']);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('asks no more than so many questions a second, whatever the names', async () => {
+    const { clock, asked, lookups } = scripted({ missHoldMs: 3_000, lookupsPerSecond: 10 });
+    await Promise.all(Array.from({ length: 1_000 }, (_, n) => lookups.ask(`guess-${n}`)));
+    expect(asked).toHaveLength(10);
+    await clock.advance(1_000);
+    expect(await lookups.ask('there')).toBe('found');
+  });
+
+  it('answers undefined where the registry fails', async () => {
+    const { failures, lookups } = scripted({ missHoldMs: 0, lookupsPerSecond: 10 });
+    expect(await lookups.ask('broken')).toBeUndefined();
+    expect(failures).toHaveLength(1);
+  });
+});

@@ -1,0 +1,2 @@
+export * from './open-directory.js';
+export * from './seed-devices.js';
