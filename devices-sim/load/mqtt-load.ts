@@ -103,7 +103,8 @@ class LoadControl {
 
   async run(): Promise<void> {
     const { durationMs, ratePerSecond, maxMessages } = this.options;
-    const perConnection = maxMessages === undefined ? Number.POSITIVE_INFINITY : Math.ceil(maxMessages / this.connections.length);
+    const perConnection =
+      maxMessages === undefined ? Number.POSITIVE_INFINITY : Math.ceil(maxMessages / this.connections.length);
     for (const connection of this.connections) {
       connection.limit = perConnection;
       if (ratePerSecond === undefined) connection.free();
@@ -192,7 +193,8 @@ class LoadConnection {
       socket.once('close', () => reject(new Error(`${device.id}: connection closed before CONNACK`)));
       socket.once('connect', () => socket.write(connectPacket(device)));
       socket.once('data', (connack) => {
-        if (connack[0] !== 0x20 || connack[3] !== 0) return reject(new Error(`${device.id}: refused with ${connack[3]}`));
+        if (connack[0] !== 0x20 || connack[3] !== 0)
+          return reject(new Error(`${device.id}: refused with ${connack[3]}`));
         socket.removeAllListeners('error').removeAllListeners('close');
         resolve(new LoadConnection(device, socket, options, latencies));
       });

@@ -31,10 +31,7 @@ export class FailedLogins {
 
   /** Milliseconds to wait before the next try is looked at; 0 where it may be made now. */
   waitMs(address: string, id: string): number {
-    return Math.max(
-      this.left(address, this.limits.perAddress),
-      this.left(`${address} ${id}`, this.limits.perDevice),
-    );
+    return Math.max(this.left(address, this.limits.perAddress), this.left(`${address} ${id}`, this.limits.perDevice));
   }
 
   /** Takes note of a failed login. */

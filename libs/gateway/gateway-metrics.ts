@@ -33,7 +33,10 @@ export class GatewayMetrics {
     this.messages = metrics.counter('gateway_messages_total', 'Messages made durable.', ['kind', 'qos']);
     this.acknowledged = metrics.counter('gateway_acknowledged_total', 'Messages durable and acknowledged.');
     this.refusals = metrics.counter('gateway_refused_total', 'Logins, packets and publishes refused.', ['reason']);
-    this.discards = metrics.counter('discards_total', 'Everything discarded, by stage and reason.', ['stage', 'reason']);
+    this.discards = metrics.counter('discards_total', 'Everything discarded, by stage and reason.', [
+      'stage',
+      'reason',
+    ]);
     this.connections = metrics.gauge('gateway_connections', 'Devices connected over MQTT.');
     this.inFlight = metrics.gauge('gateway_in_flight_messages', 'Messages waiting to become durable.');
     this.appendFailures = metrics.counter('gateway_append_failures_total', 'Appends that failed.', ['retryable']);
@@ -43,7 +46,10 @@ export class GatewayMetrics {
       [],
       [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
     );
-    this.lag = metrics.gauge('gateway_event_loop_lag_p99_seconds', "Event loop delay of the broker's thread, p99 of 5 s.");
+    this.lag = metrics.gauge(
+      'gateway_event_loop_lag_p99_seconds',
+      "Event loop delay of the broker's thread, p99 of 5 s.",
+    );
   }
 
   /** Counts one refusal; `reason` is a snake_case constant, never input. */

@@ -1,10 +1,10 @@
 import { Inject, Module } from '@nestjs/common';
 import { configProvider, HEALTH, type Health, LIFECYCLE, type Lifecycle, startOrder } from '#libs/runtime';
 import { DeviceLogin } from './device-login.js';
-import { GatewayAddresses } from './gateway-addresses.js';
 import { gatewayConfig } from './gateway.config.js';
-import { GatewayMetrics } from './gateway-metrics.js';
 import { GatewayService, MqttService } from './gateway.service.js';
+import { GatewayAddresses } from './gateway-addresses.js';
+import { GatewayMetrics } from './gateway-metrics.js';
 import { IngestServer } from './http-ingest/ingest-server.js';
 import { MqttBroker } from './mqtt-broker/mqtt-broker.js';
 import { MqttListener } from './mqtt-broker/mqtt-listener.js';

@@ -1,4 +1,11 @@
-import { type DeadLetter, encodeDeadLetters, encodeRawMessages, type Lane, type RawMessage, streams } from '#libs/contracts';
+import {
+  type DeadLetter,
+  encodeDeadLetters,
+  encodeRawMessages,
+  type Lane,
+  type RawMessage,
+  streams,
+} from '#libs/contracts';
 import { type Clock, type Logger, sleep } from '#libs/runtime';
 import type { Append, StreamLog } from '#libs/stream';
 

@@ -42,7 +42,11 @@ export class IngestServer {
     server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     server.setErrorHandler((error, request, reply) => this.answerProblem(error, request, reply));
     server.setNotFoundHandler((request, reply) => {
-      this.answerProblem(new PlatformError(404, 'not_found', 'Devices post to /devices/{id}/telemetry, /up or /events/{event}.'), request, reply);
+      this.answerProblem(
+        new PlatformError(404, 'not_found', 'Devices post to /devices/{id}/telemetry, /up or /events/{event}.'),
+        request,
+        reply,
+      );
     });
     this.route(server, '/devices/:id/telemetry', 'telemetry', () => true);
     this.route(server, '/devices/:id/up', 'up', () => true);
@@ -58,7 +62,12 @@ export class IngestServer {
     await this.server?.close();
   }
 
-  private route(server: FastifyInstance, url: string, kind: RawKind, nameFits: (name: string | undefined) => boolean): void {
+  private route(
+    server: FastifyInstance,
+    url: string,
+    kind: RawKind,
+    nameFits: (name: string | undefined) => boolean,
+  ): void {
     const devices = new WeakMap<object, KnownDevice>();
     server.post<{ Params: { id: string; name?: string }; Body: Buffer | undefined }>(
       url,
@@ -96,7 +105,15 @@ export class IngestServer {
     const { key: deviceKey, tenantKey, productKey } = device;
     await new Promise<void>((resolve, reject) => {
       writer.write(
-        { kind, tenantKey, deviceKey, productKey, receivedAt: this.clock.now(), name: params.name ?? '', payload: body },
+        {
+          kind,
+          tenantKey,
+          deviceKey,
+          productKey,
+          receivedAt: this.clock.now(),
+          name: params.name ?? '',
+          payload: body,
+        },
         device,
         1,
         (error) => (error ? reject(unavailable()) : resolve()),

@@ -1,6 +1,6 @@
+import type { Client } from 'aedes';
 import type { RawKind } from '#libs/contracts';
 import type { KnownDevice } from '#libs/devices';
-import type { Client } from 'aedes';
 
 /** Where messages on one topic of a session go. */
 export interface Route {

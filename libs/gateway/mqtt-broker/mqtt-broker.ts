@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
-import { Aedes, type AuthenticateError, type Client, type ConnectPacket, type Subscription } from 'aedes';
+import { Aedes, type AuthenticateError, type ConnectPacket, type Subscription } from 'aedes';
 import { canonicalDeviceId } from '#libs/contracts';
 import { DeviceLogin, type LoginRefusal } from '../device-login.js';
 import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
 import { GatewayMetrics } from '../gateway-metrics.js';
 import { mayReceive, readTopic } from '../topics.js';
 import { DeviceSession, type SessionClient } from './device-session.js';
+import { guardSocket, type ReadGate } from './guarded-socket.js';
 import { PacketGuard } from './packet-guard.js';
 import { PublishGate } from './publish-gate.js';
-import { guardSocket, type ReadGate } from './guarded-socket.js';
 import { SessionTable } from './session-table.js';
 
 const identifierRejected = 2;

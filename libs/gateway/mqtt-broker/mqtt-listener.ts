@@ -3,8 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { Inject, Injectable } from '@nestjs/common';
 import { ConfigError } from '#libs/runtime';
-import { GatewayAddresses } from '../gateway-addresses.js';
 import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
+import { GatewayAddresses } from '../gateway-addresses.js';
 import { GatewayMetrics } from '../gateway-metrics.js';
 import { RawIntake } from '../raw-intake.js';
 import type { ReadGate } from './guarded-socket.js';
@@ -50,7 +50,9 @@ export class MqttListener {
   private async certificates() {
     const { mqttTlsCert, mqttTlsKey, mqttTlsCa } = this.config;
     if (mqttTlsCert === undefined || mqttTlsKey === undefined) {
-      throw new ConfigError('MQTT_TLS_PORT is set: set MQTT_TLS_CERT and MQTT_TLS_KEY to the certificate and key files.');
+      throw new ConfigError(
+        'MQTT_TLS_PORT is set: set MQTT_TLS_CERT and MQTT_TLS_KEY to the certificate and key files.',
+      );
     }
     return {
       cert: await readFile(mqttTlsCert),

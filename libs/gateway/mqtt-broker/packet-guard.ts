@@ -63,7 +63,8 @@ export class PacketGuard {
       const fault = this.headerFault(first, body - at + this.remaining);
       if (fault) return fault;
       const end = body + this.remaining;
-      const checked = first >> 4 === publish ? this.checkPublish(first, bytes, body) : this.checkOther(first, bytes, body);
+      const checked =
+        first >> 4 === publish ? this.checkPublish(first, bytes, body) : this.checkOther(first, bytes, body);
       if (checked === incomplete) return this.hold(bytes, at);
       if (checked !== undefined) return checked;
       at = end;

@@ -51,7 +51,8 @@ export class PublishGate {
       done(new Error('nobody to publish for'));
       return;
     }
-    if (session.epoch !== this.epoch) session.renew(this.directory.byKey(session.device.key) ?? session.device, this.epoch);
+    if (session.epoch !== this.epoch)
+      session.renew(this.directory.byKey(session.device.key) ?? session.device, this.epoch);
     const route = session.route(packet.topic);
     if (route) this.write(session, route, packet, done);
     else this.writeFirst(session, packet, done);
@@ -98,17 +99,19 @@ export class PublishGate {
       done(new Error('topic malformed'));
       return;
     }
-    if (meaning.kind === 'foreign') return this.refuse(session, packet, 'topic_not_allowed', done);
-    const device = meaning.child === undefined ? session.device : this.childOf(session, meaning.child);
-    if (!device) return this.refuse(session, packet, 'topic_not_allowed', done);
-    if (meaning.kind === 'reply') return this.refuse(session, packet, 'reply_without_command', done);
-    const route: Route = { device, kind: meaning.messageKind, name: meaning.name };
-    session.remember(packet.topic, route);
-    this.write(session, route, packet, done);
+    const device = meaning.kind === 'foreign' ? undefined : this.deviceOf(session, meaning.child);
+    if (!device || meaning.kind === 'foreign') this.refuse(session, packet, 'topic_not_allowed', done);
+    else if (meaning.kind === 'reply') this.refuse(session, packet, 'reply_without_command', done);
+    else {
+      const route: Route = { device, kind: meaning.messageKind, name: meaning.name };
+      session.remember(packet.topic, route);
+      this.write(session, route, packet, done);
+    }
   }
 
-  private childOf(session: DeviceSession, id: string): Route['device'] | undefined {
-    const child = this.directory.byId(id);
+  private deviceOf(session: DeviceSession, childId: string | undefined): Route['device'] | undefined {
+    if (childId === undefined) return session.device;
+    const child = this.directory.byId(childId);
     return child && child.parentKey === session.device.key && mayConnect(child.status) ? child : undefined;
   }
 

@@ -154,6 +154,36 @@ CREATE TABLE "notifications" (
 	CONSTRAINT "notifications_id_unique" UNIQUE("id")
 );
 --> statement-breakpoint
+CREATE TABLE "dead_letter_counts" (
+	"tenant_key" text NOT NULL,
+	"stage" text NOT NULL,
+	"reason" text NOT NULL,
+	"letters" bigint NOT NULL,
+	"replayed" bigint DEFAULT 0 NOT NULL,
+	"last_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "dead_letter_counts_tenant_key_stage_reason_pk" PRIMARY KEY("tenant_key","stage","reason")
+);
+--> statement-breakpoint
+CREATE TABLE "dead_letters" (
+	"key" uuid PRIMARY KEY NOT NULL,
+	"letter_id" text NOT NULL,
+	"stage" text NOT NULL,
+	"reason" text NOT NULL,
+	"detail" text NOT NULL,
+	"stream" text NOT NULL,
+	"lane" text NOT NULL,
+	"partition" integer NOT NULL,
+	"tenant_key" uuid,
+	"device_key" uuid,
+	"message_id" text NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"original" "bytea" NOT NULL,
+	"original_bytes" integer NOT NULL,
+	"replayed_at" timestamp with time zone,
+	"replayed_by" text,
+	CONSTRAINT "dead_letters_letter_id_unique" UNIQUE("letter_id")
+);
+--> statement-breakpoint
 CREATE TABLE "device_grants" (
 	"key" uuid PRIMARY KEY NOT NULL,
 	"device_tenant_key" uuid NOT NULL,
@@ -365,6 +395,10 @@ CREATE INDEX "alerts_device" ON "alerts" USING btree ("device_key","key");--> st
 CREATE INDEX "alerts_open" ON "alerts" USING btree ("key") WHERE status <> 'cleared';--> statement-breakpoint
 CREATE INDEX "notifications_tenant" ON "notifications" USING btree ("tenant_key","sequence");--> statement-breakpoint
 CREATE INDEX "notifications_at" ON "notifications" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "dead_letters_tenant" ON "dead_letters" USING btree ("tenant_key","key");--> statement-breakpoint
+CREATE INDEX "dead_letters_reason" ON "dead_letters" USING btree ("stage","reason","key");--> statement-breakpoint
+CREATE INDEX "dead_letters_device" ON "dead_letters" USING btree ("device_key","key");--> statement-breakpoint
+CREATE INDEX "dead_letters_at" ON "dead_letters" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "device_grants_vendor" ON "device_grants" USING btree ("vendor_tenant_key","device_tenant_key");--> statement-breakpoint
 CREATE INDEX "device_grants_device" ON "device_grants" USING btree ("device_tenant_key","key");--> statement-breakpoint
 CREATE INDEX "devices_changed" ON "devices" USING btree ("changed");--> statement-breakpoint

@@ -1,5 +1,6 @@
 export * from './access.js';
 export * from './alerts.js';
+export * from './dead-letters.js';
 export * from './devices.js';
 export * from './notifier.js';
 export * from './rules.js';
