@@ -12,6 +12,7 @@ export default class PlainReporter extends DefaultReporter {
     super.onTestResult(test, result, aggregated);
   }
   onRunComplete(_contexts, results) {
+    super.onRunComplete();
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     this.log(`${results.numPassedTests} passed, ${failed} failed, ${results.numPendingTests} skipped`);
   }
