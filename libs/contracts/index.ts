@@ -1,5 +1,6 @@
 export * from './dead-letter.js';
 export { ContractError } from './group.js';
+export * from './group-reading.js';
 export * from './ids.js';
 export * from './notification.js';
 export * from './raw-message.js';

@@ -1,0 +1,165 @@
+import type { DefinitionOf } from '../rule-definition.js';
+import type { ReadingEvent } from '../rule-event.js';
+import { compare } from './condition.js';
+import { type Evaluation, hush, quiet, type Standing, speak, still } from './standing.js';
+
+type WindowRule = DefinitionOf<'window'>;
+
+export interface WindowState extends Standing {
+  /** Event time and value of the newest reading; 0 before the first. */
+  seen: number;
+  value: number;
+  /** The slot under way, and what it holds so far. */
+  slot: number;
+  sum: number;
+  count: number;
+  /** The slot under way began without us: its aggregate is not the whole of it. */
+  partial: boolean;
+  /** Completed slots in a row that met the comparison (test `every`). */
+  run: number;
+  /** The latest completed slots, oldest first, at most `slots - 1` (test `total`): sum and count. */
+  ring: readonly (readonly [number, number])[];
+  /** Running mean of unremarkable slots, and how many it has learnt from. */
+  mean: number;
+  learnt: number;
+}
+
+export const initialWindow: WindowState = {
+  ...quiet,
+  seen: 0,
+  value: 0,
+  slot: 0,
+  sum: 0,
+  count: 0,
+  partial: true,
+  run: 0,
+  ring: [],
+  mean: 0,
+  learnt: 0,
+};
+
+/** A reading. One older than the newest is passed over: of a counter it would only say what the newest says already. */
+export function readWindow(rule: WindowRule, state: WindowState, event: ReadingEvent): Evaluation<WindowState> {
+  const { metric, value, observedAt } = event;
+  if (metric !== rule.metric || typeof value !== 'number' || observedAt < state.seen) return still(state);
+  const slot = Math.floor(observedAt / rule.slotMs);
+  const passed = slot - state.slot;
+  if (isUnknown(rule, state, value, observedAt, passed)) {
+    const started = { ...unknownSince(state), seen: observedAt, value, slot };
+    return still(rule.aggregate === 'increase' ? started : gather(rule, started, value), true);
+  }
+  const share = rule.aggregate === 'increase' ? (value - state.value) / Math.max(passed, 1) : value;
+  let next: WindowState = { ...state, seen: observedAt, value };
+  let verdict: 'met' | 'missed' | undefined;
+  for (let i = 0; i < passed; i += 1) {
+    // The increase since the last reading belongs to the slots that end with this one; the slot it began in is complete.
+    verdict = judgeSlot(rule, next);
+    next = completeSlot(rule, next, verdict);
+    if (verdict === 'missed' && next.raisedAt > 0) break;
+    if (i < passed - 1) next = gather(rule, next, share);
+  }
+  if (next.slot !== slot) next = { ...next, slot, sum: 0, count: 0, partial: false };
+  next = gather(rule, next, share);
+  return rule.test === 'every' ? sayEvery(rule, next, observedAt, verdict) : sayTotal(rule, next, observedAt, passed > 0);
+}
+
+/** Nothing is known of the time since the last reading: there was none, or too long ago, or the counter fell, or a slot is missing. */
+function isUnknown(rule: WindowRule, state: WindowState, value: number, at: number, passed: number): boolean {
+  if (state.seen === 0 || at - state.seen > (rule.maxGapMs ?? 2.5 * rule.slotMs)) return true;
+  return rule.aggregate === 'increase' ? value < state.value : passed > 1;
+}
+
+function unknownSince(state: WindowState): WindowState {
+  return { ...state, sum: 0, count: 0, partial: true, run: 0, ring: [] };
+}
+
+function gather(rule: WindowRule, state: WindowState, amount: number): WindowState {
+  const first = state.count === 0;
+  const count = state.count + 1;
+  switch (rule.aggregate) {
+    case 'increase':
+    case 'mean':
+      return { ...state, sum: state.sum + amount, count };
+    case 'min':
+      return { ...state, sum: first ? amount : Math.min(state.sum, amount), count };
+    case 'max':
+      return { ...state, sum: first ? amount : Math.max(state.sum, amount), count };
+  }
+}
+
+function valueOf(rule: WindowRule, sum: number, count: number): number {
+  return rule.aggregate === 'mean' ? sum / Math.max(count, 1) : sum;
+}
+
+/** The comparison's limit for this device; undefined while its baseline is not known. */
+function limitOf(rule: WindowRule, state: WindowState): number | undefined {
+  if (!rule.baseline) return rule.value;
+  if (state.learnt < rule.baseline.minimumSlots) return undefined;
+  return Math.max(rule.value, rule.baseline.factor * state.mean);
+}
+
+function judgeSlot(rule: WindowRule, state: WindowState): 'met' | 'missed' | undefined {
+  const limit = limitOf(rule, state);
+  if (state.partial || limit === undefined) return undefined;
+  return compare(rule.operator, valueOf(rule, state.sum, state.count), limit) ? 'met' : 'missed';
+}
+
+function completeSlot(rule: WindowRule, state: WindowState, verdict: 'met' | 'missed' | undefined): WindowState {
+  const value = valueOf(rule, state.sum, state.count);
+  const learns = rule.baseline !== undefined && !state.partial && verdict !== 'met';
+  const learnt = learns ? Math.min(state.learnt + 1, rule.baseline?.memorySlots ?? 1) : state.learnt;
+  const kept = rule.test === 'total' && rule.slots > 1 && !state.partial;
+  return {
+    ...state,
+    slot: state.slot + 1,
+    sum: 0,
+    count: 0,
+    partial: false,
+    run: verdict === 'met' ? Math.min(state.run + 1, rule.slots) : 0,
+    ring: kept ? [...state.ring, [state.sum, state.count] as const].slice(1 - rule.slots) : [],
+    learnt,
+    mean: learns ? state.mean + (value - state.mean) / learnt : state.mean,
+  };
+}
+
+function sayEvery(
+  rule: WindowRule,
+  state: WindowState,
+  at: number,
+  verdict: 'met' | 'missed' | undefined,
+): Evaluation<WindowState> {
+  if (verdict === undefined) return still(state);
+  const evidence = () => ({
+    [rule.metric]: state.value,
+    slots: state.run,
+    slotMs: rule.slotMs,
+    ...(rule.baseline ? { usual: state.mean } : {}),
+  });
+  if (verdict === 'missed') return hush(state, at, evidence, true);
+  return state.run >= rule.slots ? speak(rule, state, at, evidence, true) : still(state, true);
+}
+
+function sayTotal(rule: WindowRule, state: WindowState, at: number, material: boolean): Evaluation<WindowState> {
+  const limit = limitOf(rule, state);
+  if (limit === undefined || state.ring.length < rule.slots - 1 || (rule.slots === 1 && state.partial)) return still(state, material);
+  const slots = [...state.ring, [state.sum, state.count] as const];
+  const total = totalOf(rule, slots);
+  const evidence = () => ({ [rule.metric]: state.value, total, windowMs: rule.slots * rule.slotMs });
+  return compare(rule.operator, total, limit)
+    ? speak(rule, state, at, evidence, material)
+    : hush(state, at, evidence, material);
+}
+
+function totalOf(rule: WindowRule, slots: readonly (readonly [number, number])[]): number {
+  const sums = slots.filter(([, count]) => count > 0).map(([sum]) => sum);
+  switch (rule.aggregate) {
+    case 'min':
+      return Math.min(...sums);
+    case 'max':
+      return Math.max(...sums);
+    default: {
+      const sum = sums.reduce((a, b) => a + b, 0);
+      return valueOf(rule, sum, slots.reduce((all, [, count]) => all + count, 0));
+    }
+  }
+}
