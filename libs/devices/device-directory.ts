@@ -187,6 +187,7 @@ export class DeviceDirectory {
         building: row.building === null ? undefined : groupOf(row.tenantKey, row.building),
         expectedIntervalMs: ownIntervalMs || (product?.expectedIntervalMs ?? this.config.defaultIntervalMs),
         settings: this.parsedSettings(row.settings),
+        tags: this.parsedSettings(row.tags),
       },
       ownIntervalMs,
       secretHash: row.secretHash,

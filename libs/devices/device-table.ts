@@ -73,6 +73,7 @@ export class DeviceTable {
       building: d.building,
       expectedIntervalMs: d.expectedIntervalMs,
       settings: d.settings,
+      tags: d.tags,
       slot,
       ownIntervalMs: facts.ownIntervalMs,
     });

@@ -17,6 +17,7 @@ export interface DirectoryRow {
   building: string | null;
   ownIntervalMs: number | null;
   settings: string;
+  tags: string;
   secretHash: Buffer;
   previousSecretHash: Buffer | null;
   previousSecretUntil: number | null;
@@ -41,7 +42,7 @@ export interface ProductRow {
 
 const deviceColumns = sql`
   d.key, d.id, d.tenant_key as "tenantKey", d.product_key as "productKey", p.lane, d.status, d.parent_key as "parentKey",
-  i.building, d.expected_interval_ms as "ownIntervalMs", d.settings::text as settings, d.secret_hash as "secretHash",
+  i.building, d.expected_interval_ms as "ownIntervalMs", d.settings::text as settings, d.tags::text as tags, d.secret_hash as "secretHash",
   d.previous_secret_hash as "previousSecretHash",
   (extract(epoch from d.previous_secret_until) * 1000)::float8 as "previousSecretUntil",
   d.changed::text || '/' || coalesce(i.changed::text, '') as version

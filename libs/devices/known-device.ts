@@ -20,6 +20,8 @@ export interface KnownDevice {
   readonly building: string | undefined;
   readonly expectedIntervalMs: number;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** {key: value}, what rules may choose devices by. */
+  readonly tags?: Readonly<Record<string, unknown>>;
 }
 
 /** registered (never seen) -> active (has reported) <-> disabled (may not connect) -> retired (for good). */
