@@ -14,6 +14,7 @@ export * from './http/revision.js';
 export * from './http/validation.pipe.js';
 export * from './lifecycle.js';
 export * from './logger.js';
+export * from './loop.js';
 export * from './metrics.js';
 export * from './runtime.config.js';
 export * from './runtime.module.js';

@@ -1,0 +1,113 @@
+import { Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Authenticator, bearerToken, type Principal, tenantScope } from '#libs/access';
+import { CLOCK, type Clock, invalid, METRICS, type Metrics } from '#libs/runtime';
+import { AlertFeed } from './alert-feed.js';
+import { type AlertsConfig, alertsConfig } from './alerts.config.js';
+import { feedFull } from './alerts.errors.js';
+import type { OutboxRow } from './outbox.repository.js';
+
+/** With the authenticator's own memory this ends a stream within 5 s of its token. */
+const checkEveryMs = 2_500;
+
+/** Open `text/event-stream` answers, each bounded in what may wait for it, each ending with the token it came by. */
+export class AlertStreams {
+  private readonly clients;
+  private readonly cutOff;
+  private count = 0;
+
+  constructor(
+    @Inject(AlertFeed) private readonly feed: AlertFeed,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(alertsConfig.KEY) private readonly config: AlertsConfig,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(METRICS) metrics: Metrics,
+  ) {
+    this.clients = metrics.gauge('alerts_feed_clients', 'Live alert streams that are open.');
+    this.cutOff = metrics.counter('alerts_feed_cut_off_total', 'Live alert streams cut off for reading too slowly.');
+  }
+
+  /** Answers with a stream that lasts until either side ends it. Throws 400 or 503 before it has begun. */
+  async open(
+    principal: Principal,
+    lastEventId: string | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const after = sequenceOf(lastEventId);
+    if (this.count >= this.config.feedClients) throw feedFull(this.config.feedClients);
+    this.clients.set(++this.count);
+    const raw = reply.raw;
+    let over = false;
+    let leave: () => void = () => {};
+    const stopBeating = this.beat(principal, request, raw);
+    raw.once('close', () => {
+      over = true;
+      leave();
+      stopBeating();
+      this.clients.set(--this.count);
+    });
+    reply.hijack();
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    raw.write('retry: 2000\n\n');
+    try {
+      const left = await this.feed.join({ tenantKey: tenantScope(principal), send: this.sender(raw), close: () => raw.end() }, after);
+      if (over) left();
+      else leave = left;
+    } catch {
+      // The client comes back by itself, with the id of the last event it saw.
+      raw.destroy();
+    }
+  }
+
+  private sender(raw: FastifyReply['raw']): (row: OutboxRow) => boolean {
+    return (row) => {
+      raw.write(`id: ${row.sequence}\nevent: ${row.type.replace('cn.citysense.', '')}\ndata: ${row.body}\n\n`);
+      if (raw.writableLength <= this.config.feedBufferBytes) return true;
+      this.cutOff.inc();
+      raw.destroy();
+      return false;
+    };
+  }
+
+  /** Heartbeats, and the end of the stream when its token no longer holds. Returns the way to stop. */
+  private beat(principal: Principal, request: FastifyRequest, raw: FastifyReply['raw']): () => void {
+    const token = bearerToken(request.headers.authorization);
+    let silentSince = this.clock.now();
+    let stopped = false;
+    let cancel = () => {};
+    const check = async () => {
+      const now = token === undefined ? undefined : await this.authenticator.authenticate(token, principal.ip, false);
+      if (stopped) return;
+      const same = now?.permissions.has('alerts:read') && tenantScope(now) === tenantScope(principal);
+      if (!same) {
+        raw.end();
+        return;
+      }
+      if (this.clock.now() - silentSince >= this.config.feedHeartbeatMs) {
+        silentSince = this.clock.now();
+        raw.write(': alive\n\n');
+      }
+      next();
+    };
+    // A registry that does not answer ends the stream too: nobody watches on a token that cannot be checked.
+    const next = () => {
+      cancel = this.clock.after(checkEveryMs, () => void check().catch(() => raw.end()));
+    };
+    next();
+    return () => {
+      stopped = true;
+      cancel();
+    };
+  }
+}
+
+function sequenceOf(lastEventId: string | undefined): number | undefined {
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  if (/^\d{1,15}$/.test(lastEventId)) return Number(lastEventId);
+  throw invalid('last_event_id_invalid', 'Last-Event-ID: not an id of this stream; leave it out to start from now.');
+}

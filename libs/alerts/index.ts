@@ -1,0 +1,1 @@
+export { AlertsApiModule, AlertsStageModule } from './alerts.module.js';
