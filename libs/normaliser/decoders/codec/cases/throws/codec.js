@@ -1,0 +1,4 @@
+function decodeUplink(input) {
+  var nothing = null;
+  return { data: nothing.length };
+}

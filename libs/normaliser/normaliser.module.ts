@@ -1,0 +1,24 @@
+import { Module } from '@nestjs/common';
+import { DevicesModule } from '#libs/devices';
+import { configProvider } from '#libs/runtime';
+import { WindowStore } from './dedupe/window-store.js';
+import { codecConfig, normaliserConfig } from './normaliser.config.js';
+import { NormaliserEngine } from './normaliser.engine.js';
+import { NormaliserMetrics } from './normaliser.metrics.js';
+import { NormaliserService } from './normaliser.service.js';
+import { NormaliserStage } from './normaliser.stage.js';
+
+/** The stage raw -> readings. */
+@Module({
+  imports: [DevicesModule],
+  controllers: [NormaliserStage],
+  providers: [
+    configProvider(normaliserConfig),
+    configProvider(codecConfig),
+    NormaliserEngine,
+    NormaliserMetrics,
+    NormaliserService,
+    WindowStore,
+  ],
+})
+export class NormaliserStageModule {}
