@@ -24,7 +24,7 @@ export async function countStored(
   promised: ReadonlyMap<string, readonly number[]>,
 ): Promise<StoredCount> {
   const idOf = await deviceIds(dataDir);
-  const instance = await DuckDBInstance.create(join(dataDir, 'telemetry', 'telemetry.duckdb'), {
+  const instance = await DuckDBInstance.create(join(dataDir, 'telemetry', 'readings.duckdb'), {
     access_mode: 'READ_ONLY',
   });
   const connection = await instance.connect();
