@@ -1,8 +1,9 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { PUBLIC_ROUTE } from '#libs/runtime';
 import type { Permission, Principal } from './principal.js';
 
 export const REQUIRED_PERMISSION = 'access:permission';
-export const PUBLIC_ROUTE = 'access:public';
+export { PUBLIC_ROUTE };
 
 /** The permission a route needs. A route with neither this, `@Public` nor `@Authenticated` fails start-up. */
 export const Requires = (permission: Permission) => SetMetadata(REQUIRED_PERMISSION, permission);

@@ -137,6 +137,13 @@ export const auditRecords = pgTable(
   ],
 );
 
+/** One row: where the chain of `audit_records` ends, sealed with the master key, so that a cut end shows. */
+export const auditHead = pgTable('audit_head', {
+  only: boolean('only').primaryKey().default(true),
+  /** Sealed JSON: {sequence, hash}. */
+  sealed: text('sealed').notNull(),
+});
+
 /** Answers already given to a POST with an `Idempotency-Key`. */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',

@@ -37,11 +37,25 @@ export function asProblem(error: unknown): PlatformError {
     const status = error.getStatus();
     return new PlatformError(status, httpCodes[status] ?? `http_${status}`, error.message);
   }
+  if (isDataException(error)) {
+    return new PlatformError(
+      400,
+      'value_malformed',
+      'A value has a form that cannot be used: an id, a cursor or a number.',
+    );
+  }
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new PlatformError(status, httpCodes[status] ?? `http_${status}`, (error as Error).message);
   }
   return new PlatformError(500, 'internal_error', 'The platform failed to answer. The failure has been logged.');
+}
+
+/** PostgreSQL's class 22: a value that came through every check and still is no UUID, or a text with a NUL in it. */
+function isDataException(error: unknown): boolean {
+  const cause = (error as { cause?: unknown } | undefined)?.cause ?? error;
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && /^22[0-9A-Z]{3}$/.test(code);
 }
 
 const httpCodes: Record<number, string> = {

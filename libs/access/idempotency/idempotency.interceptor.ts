@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import { conflict, invalid, PlatformError } from '#libs/runtime';
+import type { AuditedRequest } from '../audit/audited-request.js';
+import { IdempotencyStore, type IdempotentRequest } from './idempotency.store.js';
+
+const longestKey = 200;
+
+/**
+ * Lets a client repeat a POST safely: the first answer to an `Idempotency-Key` is given again for 24 h. Requests that
+ * failed are not remembered, for they changed nothing.
+ */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(@Inject(IdempotencyStore) private readonly store: IdempotencyStore) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return next.handle();
+    const request = context.switchToHttp().getRequest<AuditedRequest>();
+    const idempotencyKey = request.headers['idempotency-key'];
+    if (request.method !== 'POST' || idempotencyKey === undefined || !request.principal) return next.handle();
+    if (
+      typeof idempotencyKey !== 'string' ||
+      !/^[\x21-\x7e]+$/.test(idempotencyKey) ||
+      idempotencyKey.length > longestKey
+    ) {
+      throw invalid('idempotency_key_invalid', `Idempotency-Key: send 1 to ${longestKey} visible ASCII characters.`);
+    }
+    const requestHash = createHash('sha256')
+      .update(`${request.url}\n${JSON.stringify(request.body ?? null)}`)
+      .digest();
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    return from(this.once({ principalKey: request.principal.key, idempotencyKey, requestHash }, reply, next));
+  }
+
+  private async once(request: IdempotentRequest, reply: FastifyReply, next: CallHandler): Promise<unknown> {
+    const earlier = await this.store.begin(request);
+    switch (earlier.kind) {
+      case 'none': {
+        try {
+          const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+          await this.store.finish(request, reply.statusCode, body);
+          return body;
+        } catch (error) {
+          await this.store.abandon(request);
+          throw error;
+        }
+      }
+      case 'different':
+        throw new PlatformError(
+          422,
+          'idempotency_key_reused',
+          'Idempotency-Key: it was sent with another request. Use a new one.',
+        );
+      case 'running':
+        throw conflict(
+          'request_in_progress',
+          'The first request with this Idempotency-Key is still under way. Try again.',
+        );
+      case 'answered':
+        reply.status(earlier.status).header('idempotent-replayed', 'true');
+        return earlier.body;
+    }
+  }
+}

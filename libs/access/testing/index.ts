@@ -1,0 +1,2 @@
+export { startTestApi, type TestApi, type TestTenant } from './test-api.js';
+export { createTestPrincipal } from './test-principal.js';
