@@ -1,4 +1,5 @@
-export * from './rule.js';
 export * from './rule-definition.js';
 export * from './rule-event.js';
-export * from './rules.module.js';
+export * from './rule.js';
+export * from './rules-api.module.js';
+export * from './rules-stage.module.js';

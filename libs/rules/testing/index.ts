@@ -1,0 +1,2 @@
+export * from './open-rules.js';
+export * from './rule-script.js';
