@@ -95,18 +95,23 @@ export async function startTestApi(
       bodyParser: false,
     },
   );
-  await configureHttp(app);
-  await app.init();
   const lifecycle = app.get<Lifecycle>(LIFECYCLE);
-  await lifecycle.start();
-  await app.listen(0, '127.0.0.1');
   const stop = async () => {
     await lifecycle.stop();
     await app.close();
     await registry.stop();
     await rm(folder, { recursive: true, force: true });
   };
-  return logIn({ app, url: await app.getUrl(), database: app.get(DATABASE), dataDir, stop });
+  try {
+    await configureHttp(app);
+    await app.init();
+    await lifecycle.start();
+    await app.listen(0, '127.0.0.1');
+    return await logIn({ app, url: await app.getUrl(), database: app.get(DATABASE), dataDir, stop });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function logIn(started: Pick<TestApi, 'app' | 'url' | 'database' | 'dataDir' | 'stop'>): Promise<TestApi> {

@@ -46,16 +46,20 @@ export async function startEmbeddedRegistry(directory: string): Promise<RunningR
     });
   });
   await new Promise<void>((done, fail) => {
-    worker.once('message', done);
+    worker.once('message', () => done());
     worker.once('error', fail);
+    worker.once('exit', (code) => fail(new Error(`The embedded registry in ${root} ended with ${code} at its start.`)));
   });
   worker.removeAllListeners('error');
+  // An engine that nobody uses any more keeps no process alive.
+  worker.unref();
   let stopping: Promise<void> | undefined;
   return {
     url: `postgresql://postgres@/postgres?host=${encodeURIComponent(socketFolder)}`,
     syncs: () => Atomics.load(new Int32Array(syncs), 0),
     stop: () => {
       stopping ??= Promise.resolve().then(() => {
+        worker.ref();
         worker.postMessage('stop');
         return exited;
       });
