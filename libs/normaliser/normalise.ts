@@ -110,17 +110,15 @@ function dropDuplicates(
   times: readonly (number | undefined)[],
 ): void {
   const { reports } = normalised;
-  if (
+  const isLong =
     reports.length > manyReports &&
-    reports.every((report, index) => report.seq !== undefined || times[index] !== undefined)
-  ) {
-    const digest = createHash('sha256').update(message.payload).digest();
-    if (!window.admitPayload(digest.readUInt32LE(0), digest.readUInt32LE(4))) {
-      normalised.reports = [];
-      normalised.duplicateReports = reports.length;
-      normalised.outcome = 'duplicate';
-      return;
-    }
+    reports.every((report, index) => report.seq !== undefined || times[index] !== undefined);
+  const digest = isLong ? createHash('sha256').update(message.payload).digest() : undefined;
+  if (digest && window.knowsPayload(digest.readUInt32LE(0), digest.readUInt32LE(4))) {
+    normalised.reports = [];
+    normalised.duplicateReports = reports.length;
+    normalised.outcome = 'duplicate';
+    return;
   }
   const kept: Report[] = [];
   for (let index = 0; index < reports.length; index += 1) {
@@ -138,6 +136,7 @@ function dropDuplicates(
       normalised.detail = conflict(report);
     }
   }
+  if (digest) window.rememberPayload(digest.readUInt32LE(0), digest.readUInt32LE(4));
   normalised.reports = kept;
   if (kept.length === 0) normalised.outcome = 'duplicate';
 }

@@ -62,13 +62,18 @@ export class DeviceWindow {
     return this.admitSeenTime(report);
   }
 
-  /** True where this very payload was admitted before; else remembers it. For messages of many reports, longer than the window. */
-  admitPayload(digestHigh: number, digestLow: number): boolean {
+  /** True where a message of this very payload was remembered. */
+  knowsPayload(digestHigh: number, digestLow: number): boolean {
     identify(kinds.payload, digestHigh, digestLow, 0);
-    if (this.find(0) >= 0) return false;
+    return this.find(0) >= 0;
+  }
+
+  /** Remembers a message of many reports by its payload: it may be longer than the window. To be called after its reports. */
+  rememberPayload(digestHigh: number, digestLow: number): void {
+    const set = this.setIndex([]);
+    identify(kinds.payload, digestHigh, digestLow, 0);
     this.changed = true;
-    this.push(this.setIndex([]), 0, 0);
-    return true;
+    this.push(set, 0, 0);
   }
 
   private admitUntimed(report: Report, seq: number, receivedAt: number): Verdict {
