@@ -1,0 +1,3 @@
+export * from './open-gateway.js';
+export * from './raw-device.js';
+export * from './stored-messages.js';
