@@ -1,2 +1,6 @@
 export * from './stage.js';
+export { type StreamConfig, streamConfig } from './stream.config.js';
+export * from './stream.errors.js';
+export * from './stream.module.js';
 export * from './stream.port.js';
+export * from './stream-server.js';

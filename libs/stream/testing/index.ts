@@ -1,1 +1,2 @@
 export * from './open-test-stream.js';
+export * from './run-stage.js';

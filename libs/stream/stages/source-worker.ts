@@ -1,0 +1,239 @@
+import { type Clock, type Logger, sleep } from '#libs/runtime';
+import type { StageBatch, StageResult } from '../stage.js';
+import { StreamCorruptError, StreamFailedError, StreamUnavailableError, StreamUsageError } from '../stream.errors.js';
+import type { Append, Entry, Source, StateChange, StreamLog } from '../stream.port.js';
+import type { BatchBudget } from './batch-budget.js';
+import { deadLettersOf, isTransient, messageOf } from './stage-failure.js';
+import type { StageMetrics } from './stage-metrics.js';
+import type { Turns } from './turns.js';
+
+/** What a source worker works with. */
+export interface SourceWork {
+  log: StreamLog;
+  clock: Clock;
+  logger: Logger;
+  metrics: StageMetrics;
+  turns: Turns;
+  budget: BatchBudget;
+  /** Times a batch is tried before it is halved. */
+  attempts: number;
+  /** Aborted when the stage drains. */
+  signal: AbortSignal;
+  handle(batch: StageBatch): Promise<StageResult | undefined>;
+  reset(source: Source): Promise<void>;
+}
+
+const firstBackOffMs = 100;
+const longestBackOffMs = 10_000;
+
+/** Works through one (group, lane, partition): one batch at a time, in order, each committed before the next is read. */
+export class SourceWorker {
+  private position: number | undefined;
+  private dirty = false;
+  private tickDue = false;
+  private running: Promise<void> | undefined;
+  /** Since when the same entries fail, and why; undefined when well. */
+  private trouble: { since: number; message: string } | undefined;
+
+  constructor(
+    readonly source: Source,
+    private readonly work: SourceWork,
+  ) {}
+
+  /** There may be something to read. */
+  wake(): void {
+    this.dirty = true;
+    this.run();
+  }
+
+  /** It is time for a call without entries. */
+  tick(): void {
+    this.tickDue = true;
+    this.run();
+  }
+
+  /** Resolves when what is under way has been committed. */
+  async idle(): Promise<void> {
+    await this.running;
+  }
+
+  /** What it has been failing at for longer than `ms`. */
+  stuckFor(ms: number): string | undefined {
+    const { trouble, source } = this;
+    if (!trouble || this.work.clock.now() - trouble.since < ms) return undefined;
+    return `${source.stream}/${source.group} ${source.lane}/${source.partition}: ${trouble.message}`;
+  }
+
+  private run(): void {
+    if (this.running || this.work.signal.aborted) return;
+    this.running = this.loop().then(
+      () => {
+        this.running = undefined;
+        if (this.dirty || this.tickDue) this.run();
+      },
+      (error: unknown) => {
+        // The log itself has failed or cannot be believed: this source stays where it is, and the process is ending.
+        this.trouble = { since: 0, message: messageOf(error) };
+        this.work.logger.error({ err: error, source: this.source }, 'a stage stopped: the stream has failed');
+      },
+    );
+  }
+
+  private async loop(): Promise<void> {
+    const { turns, budget, log, signal } = this.work;
+    while ((this.dirty || this.tickDue) && !signal.aborted) {
+      const turn = await turns.take(this.source.lane);
+      if (this.dirty) {
+        this.dirty = false;
+        const options = { maxEntries: budget.maxEntries, maxBytes: budget.maxBytes };
+        const entries = await log.read(
+          this.source,
+          this.position === undefined ? options : { ...options, after: this.position },
+        );
+        if (entries.length > 0) {
+          this.dirty = true;
+          await this.workThrough(entries);
+          budget.learn(turn, entries.reduce((sum, { data }) => sum + data.byteLength, 0));
+        }
+      }
+      if (this.tickDue && !signal.aborted) {
+        this.tickDue = false;
+        await this.handleTick();
+      }
+    }
+  }
+
+  /** Returns when all of `entries` have been committed or dead-lettered, or when the stage drains. */
+  private async workThrough(entries: readonly Entry[]): Promise<void> {
+    const { attempts, signal } = this.work;
+    let left = entries;
+    let size = left.length;
+    let failures = 0;
+    let transient = 0;
+    while (left.length > 0 && !signal.aborted) {
+      const batch = left.slice(0, size);
+      const outcome = await this.attempt(batch);
+      if (outcome.kind === 'done') {
+        left = left.filter(({ position }) => position > outcome.upTo);
+        transient = 0;
+        // While the poisonous entry is being looked for, what is left stays in small pieces.
+        if (failures < attempts) failures = 0;
+        if (failures === 0) size = Math.max(1, left.length);
+        if (outcome.upTo < (batch[0] as Entry).position) await this.backOff(1);
+        continue;
+      }
+      if (outcome.kind === 'draining') return;
+      this.trouble ??= { since: this.work.clock.now(), message: messageOf(outcome.error) };
+      await this.work.reset(this.source);
+      if (outcome.transient) {
+        await this.backOff(++transient);
+        continue;
+      }
+      failures++;
+      if (failures < attempts) {
+        await this.backOff(failures);
+      } else if (batch.length > 1) {
+        size = Math.ceil(batch.length / 2);
+      } else {
+        await this.deadLetter(batch[0] as Entry, outcome.error);
+        left = left.slice(1);
+        failures = 0;
+        size = Math.max(1, left.length);
+      }
+    }
+  }
+
+  private async attempt(batch: readonly Entry[]): Promise<Outcome> {
+    const { source } = this;
+    const labels = { stream: source.stream, group: source.group };
+    const { metrics, handle } = this.work;
+    const last = (batch.at(-1) as Entry).position;
+    try {
+      const stopTimer = metrics.batchSeconds.startTimer(labels);
+      const result = (await handle({ source, entries: batch })) ?? {};
+      stopTimer();
+      const upTo = result.upTo ?? last;
+      if (upTo > last) throw new StreamUsageError(`the stage answered upTo ${upTo}, but its batch ends at ${last}`);
+      const acknowledge = upTo >= (batch[0] as Entry).position;
+      if (!(await this.commit(acknowledge ? upTo : undefined, result.append ?? [], result.state ?? []))) {
+        return { kind: 'draining' };
+      }
+      if (acknowledge) {
+        this.position = upTo;
+        metrics.entries.inc(labels, upTo === last ? batch.length : batch.filter((entry) => entry.position <= upTo).length);
+      }
+      return { kind: 'done', upTo };
+    } catch (error) {
+      if (error instanceof StreamFailedError || error instanceof StreamCorruptError) throw error;
+      return this.failed(error, batch);
+    }
+  }
+
+  private failed(error: unknown, batch: readonly Entry[]): Outcome {
+    const { metrics, logger } = this.work;
+    const { stream, group } = this.source;
+    const transient = isTransient(error);
+    metrics.failures.inc({ stream, group, kind: transient ? 'transient' : 'error' });
+    const at = { source: this.source, first: batch[0]?.position, entries: batch.length };
+    logger.warn({ err: error, ...at }, transient ? 'a stage cannot work just now' : 'a stage failed on a batch');
+    return { kind: 'failed', error, transient };
+  }
+
+  /** Commits, waiting out a full disk; false where the stage drains before there is room. Nothing is kept then. */
+  private async commit(upTo: number | undefined, append: readonly Append[], state: readonly StateChange[]): Promise<boolean> {
+    const { log, metrics, logger, signal } = this.work;
+    const labels = { stream: this.source.stream, group: this.source.group };
+    for (let failures = 0; ; ) {
+      const stopTimer = metrics.commitSeconds.startTimer(labels);
+      try {
+        await log.commit({ source: this.source, upTo, append, state });
+        stopTimer();
+        this.trouble = undefined;
+        return true;
+      } catch (error) {
+        if (!(error instanceof StreamUnavailableError)) throw error;
+        metrics.failures.inc({ ...labels, kind: 'commit' });
+        if (failures === 0) logger.warn({ err: error, source: this.source }, 'a commit waits for the stream');
+        this.trouble ??= { since: this.work.clock.now(), message: error.message };
+        await this.backOff(++failures);
+        if (signal.aborted) return false;
+      }
+    }
+  }
+
+  private async deadLetter(entry: Entry, error: unknown): Promise<void> {
+    const { clock, metrics, logger } = this.work;
+    logger.error(
+      { err: error, source: this.source, position: entry.position },
+      'a stage cannot take an entry: it goes to dead letters',
+    );
+    const letters = deadLettersOf(this.source, entry, error, clock.now());
+    if (!(await this.commit(entry.position, letters, []))) return;
+    this.position = entry.position;
+    metrics.discards.inc({ stage: this.source.group, reason: 'stage_failed' }, Math.max(1, letters.length));
+  }
+
+  private async handleTick(): Promise<void> {
+    const { metrics, logger, handle, reset } = this.work;
+    try {
+      const result = (await handle({ source: this.source, entries: [] })) ?? {};
+      const { append = [], state = [] } = result;
+      if (append.length > 0 || state.length > 0) await this.commit(undefined, append, state);
+    } catch (error) {
+      if (error instanceof StreamFailedError || error instanceof StreamCorruptError) throw error;
+      metrics.failures.inc({ stream: this.source.stream, group: this.source.group, kind: 'tick' });
+      logger.warn({ err: error, source: this.source }, "a stage failed on its timer's call");
+      await reset(this.source);
+    }
+  }
+
+  private backOff(failures: number): Promise<void> {
+    const { clock, signal } = this.work;
+    return sleep(clock, Math.min(longestBackOffMs, firstBackOffMs * 2 ** (failures - 1)), signal);
+  }
+}
+
+type Outcome =
+  | { kind: 'done'; upTo: number }
+  | { kind: 'failed'; error: unknown; transient: boolean }
+  | { kind: 'draining' };

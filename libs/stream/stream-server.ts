@@ -1,0 +1,136 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { CLOCK, type Clock, HEALTH, type Health } from '#libs/runtime';
+import type { StageBatch, StageResult } from './stage.js';
+import { StageControllers } from './stages/stage-controllers.js';
+import { StageFactory } from './stages/stage-factory.js';
+import type { StageDefinition, StageGroup } from './stages/stage-group.js';
+import { StageLoop } from './stages/stage-loop.js';
+import { STREAM, type StreamLog } from './stream.port.js';
+
+const patternForm = /^([a-z0-9][a-z0-9._-]*)\/([a-z0-9][a-z0-9._-]*)$/;
+const lagEveryMs = 10_000;
+const stuckMs = 30_000;
+
+/**
+ * Nest's transport over the stream: `@EventPattern('stream/group')` handlers are given batches and answer what to keep
+ * with the acknowledgement. See `stage.ts` for what a handler may rely on.
+ */
+@Injectable()
+export class StreamServer extends Server implements CustomTransportStrategy {
+  private loop: StageLoop | undefined;
+  private stages: readonly StageGroup[] = [];
+  private cancelLag: (() => void) | undefined;
+  private closed = false;
+
+  constructor(
+    @Inject(STREAM) private readonly log: StreamLog,
+    @Inject(StageFactory) private readonly factory: StageFactory,
+    @Inject(StageControllers) private readonly controllers: StageControllers,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(HEALTH) health: Health,
+  ) {
+    super();
+    controllers.letFailuresThrough();
+    health.add('stages', () => this.problem());
+  }
+
+  /** Throws where the pattern is not `stream/group`, or taken: two handlers on one pattern would share one acknowledgement. */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    if (typeof pattern !== 'string' || !patternForm.test(pattern) || !isEventHandler) {
+      throw new Error(`stage pattern ${JSON.stringify(pattern)} is not an event pattern of the form "stream/group"`);
+    }
+    if (this.messageHandlers.has(pattern)) {
+      throw new Error(`two stages handle "${pattern}": they would share one acknowledgement; give one a group of its own`);
+    }
+    super.addHandler(pattern, callback, isEventHandler, extras);
+  }
+
+  /** Starts every stage; idempotent. */
+  listen(callback: (error?: unknown) => void): void {
+    this.start().then(
+      () => callback(),
+      (error: unknown) => callback(error),
+    );
+  }
+
+  /** Finishes and commits the batches under way. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.cancelLag?.();
+    const { loop } = this;
+    this.loop = undefined;
+    await loop?.stop();
+  }
+
+  /** The stream has no events of its own to listen to. */
+  on(): void {}
+
+  /** The stream underneath. */
+  unwrap<T>(): T {
+    return this.log as T;
+  }
+
+  private async start(): Promise<void> {
+    if (this.loop) return;
+    this.closed = false;
+    this.stages = [...this.messageHandlers].map(([pattern, handler]) => this.factory.create(this.define(pattern, handler)));
+    this.loop = new StageLoop(this.log, this.stages);
+    await this.loop.start();
+    if (this.stages.length > 0) this.watchLag();
+  }
+
+  private define(pattern: string, handler: MessageHandler): StageDefinition {
+    const [, stream = '', group = ''] = patternForm.exec(pattern) ?? [];
+    const tickMs: unknown = handler.extras?.['tickMs'];
+    if (tickMs !== undefined && !(typeof tickMs === 'number' && tickMs >= 10)) {
+      throw new Error(`stage "${pattern}": tickMs is ${String(tickMs)}, set it to at least 10`);
+    }
+    const controller = this.controllers.find(pattern);
+    return {
+      stream,
+      group,
+      tickMs,
+      handle: (batch) => settle(handler, batch),
+      reset: async (source) => {
+        await controller?.reset?.(source);
+      },
+    };
+  }
+
+  private watchLag(): void {
+    if (this.closed) return;
+    this.log
+      .lag()
+      .then((lags) => {
+        const own = new Set(this.stages.map(({ stream, group }) => `${stream}/${group}`));
+        this.factory.metrics.showLag(lags, ({ stream, group }) => own.has(`${stream}/${group}`));
+      })
+      .catch((error: unknown) => this.logger.warn(`could not read the lag: ${String(error)}`))
+      .finally(() => {
+        if (!this.closed) this.cancelLag = this.clock.after(lagEveryMs, () => this.watchLag());
+      });
+  }
+
+  private problem(): string | undefined {
+    for (const stage of this.stages) {
+      const problem = stage.stuckFor(stuckMs);
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+}
+
+/** Calls a handler through Nest's pipeline and awaits it to the end; Nest's own `handleEvent` does not. */
+async function settle(handler: MessageHandler, batch: StageBatch): Promise<StageResult | undefined> {
+  const answer: unknown = await handler(batch);
+  return (isObservable(answer) ? await lastValueFrom(answer, { defaultValue: undefined }) : answer) as
+    | StageResult
+    | undefined;
+}
