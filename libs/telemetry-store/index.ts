@@ -1,1 +1,3 @@
+export * from './telemetry-store.config.js';
+export * from './telemetry-store.module.js';
 export * from './telemetry-store.port.js';

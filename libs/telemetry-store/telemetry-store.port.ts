@@ -24,6 +24,9 @@ export interface StoredReading extends Reading {
   messageId: string;
 }
 
+/** What `after.seq` is for a reading without a sequence number. Sorts before every sequence number. */
+export const withoutSequence = Number.MIN_SAFE_INTEGER;
+
 /** A stored frame: what a device sent, byte for byte, and what became of it. */
 export interface StoredFrame {
   messageId: string;
@@ -61,6 +64,9 @@ export interface TelemetryStore {
   start(): Promise<void>;
   stop(): Promise<void>;
 
+  /** What keeps the store from serving, in words; undefined where nothing does. */
+  problem(): Promise<string | undefined>;
+
   /** Durable when it resolves. Batches of one (lane, partition) come in order of position. */
   append(batches: readonly StoreBatch[]): Promise<void>;
 
@@ -76,11 +82,19 @@ export interface TelemetryStore {
     metrics?: readonly string[];
     range: TimeRange;
     limit: number;
-    /** Continue after this reading. */
-    after?: { observedAt: number; metric: string; seq: number };
+    /**
+     * Continue after this reading; `seq` is `withoutSequence` where it has none, and `messageId` tells readings apart that
+     * differ by their message alone.
+     */
+    after?: { observedAt: number; metric: string; seq: number; messageId?: string };
   }): Promise<StoredReading[]>;
 
-  /** Buckets of `stepMs`, aligned to `originMs`, for one metric of each device. */
+  /**
+   * Buckets of `stepMs`, aligned to `originMs`, for one metric of each device. Readings that are `unjudgeable` do not count;
+   * booleans count as 0 and 1; strings and objects have no value, and are only counted. `increase` is a counter's growth
+   * since the reading before, in the bucket of the later reading: a fall below half of the value before means that the
+   * counter began again from 0, a smaller fall (backflow, a correction) counts as it is, negative.
+   */
   downsample(query: {
     deviceKeys: readonly string[];
     metric: string;
@@ -102,7 +116,10 @@ export interface TelemetryStore {
   /** One frame by its message id, or undefined. */
   frame(deviceKey: string, messageId: string): Promise<StoredFrame | undefined>;
 
-  /** Deletes readings and frames observed before `before`; returns how many days went. */
+  /**
+   * Deletes readings observed and frames received before `before`, in whole days: the day that `before` lies in stays.
+   * Returns how many days went.
+   */
   deleteBefore(before: number): Promise<number>;
 
   /** Empties the store, so that it can be rebuilt from the stream. */

@@ -1,0 +1,145 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { decodeNormalisedMessages } from '#libs/contracts';
+import type { GroupWriter } from './group-writer.js';
+import { readColumns, sourceOf } from './schema.js';
+import type { AppendRequest, DecodedBatch } from './store-protocol.js';
+import { storeBusy } from './store-refusal.js';
+
+/** Most requests that wait for the next commit; a caller beyond is told to come back. */
+const maxWaiting = 4_096;
+/** A commit takes requests until they have this many bytes. */
+const maxGroupBytes = 1_048_576;
+
+interface Waiting {
+  request: AppendRequest;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Group commit: whatever waits when a commit ends makes the next one. Entries at or below the position reached are left
+ * out. When a group fails, its requests are tried one by one, so that only the one at fault is refused.
+ */
+export class GroupQueue {
+  private readonly waiting: Waiting[] = [];
+  private readonly tasks: (() => Promise<void>)[] = [];
+  private working: Promise<void> | undefined;
+  private reached = new Map<number, number>();
+
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly writer: GroupWriter,
+  ) {}
+
+  /** Reads the positions reached. */
+  async load(): Promise<void> {
+    const [sources, positions] = (await readColumns(
+      this.connection,
+      'SELECT source, position FROM cursors',
+    )) as number[][];
+    this.reached = new Map((sources ?? []).map((source, row) => [source, positions?.[row] ?? 0]));
+  }
+
+  positions(): ReadonlyMap<number, number> {
+    return this.reached;
+  }
+
+  /** Durable when it resolves. */
+  append(request: AppendRequest): Promise<void> {
+    if (this.waiting.length >= maxWaiting) return Promise.reject(storeBusy());
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ request, resolve, reject });
+      this.working ??= this.work();
+    });
+  }
+
+  /** Resolves when nothing waits. */
+  async drain(): Promise<void> {
+    await this.working;
+  }
+
+  /** Runs `task` between two commits. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.tasks.push(() => task().then(resolve, reject));
+      this.working ??= this.work();
+    });
+  }
+
+  /** Forgets the positions reached. */
+  clear(): void {
+    this.reached.clear();
+  }
+
+  private async work(): Promise<void> {
+    // The requests of one turn of the loop come together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.waiting.length + this.tasks.length > 0) {
+      const task = this.tasks.shift();
+      if (task) await task();
+      const group = this.take();
+      if (group.length === 0) continue;
+      try {
+        await this.commit(group);
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        if (group.length === 1 || isFatal(error)) for (const { reject } of group) reject(error as Error);
+        else await this.commitOneByOne(group);
+      }
+    }
+    this.working = undefined;
+  }
+
+  private take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.waiting.length && (count === 0 || bytes < maxGroupBytes)) {
+      bytes += this.waiting[count]?.request.data.byteLength ?? 0;
+      count += 1;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private async commit(group: readonly Waiting[]): Promise<void> {
+    const reached = new Map(this.reached);
+    const batches: DecodedBatch[] = [];
+    let now = 0;
+    for (const { request } of group) {
+      now = Math.max(now, request.now);
+      for (const { lane, partition, position, offset, bytes } of request.batches) {
+        const source = sourceOf(lane, partition);
+        if (position <= (reached.get(source) ?? 0)) continue;
+        reached.set(source, position);
+        batches.push({
+          source,
+          position,
+          messages: decodeNormalisedMessages(request.data.subarray(offset, offset + bytes)),
+        });
+      }
+    }
+    await this.writer.write(batches, now);
+    this.reached = reached;
+  }
+
+  private async commitOneByOne(group: readonly Waiting[]): Promise<void> {
+    // What follows a refused entry in its partition must not be stored before it: it would be taken for stored.
+    const refused = new Set<number>();
+    for (const { request, resolve, reject } of group) {
+      const sources = request.batches.map((b) => sourceOf(b.lane, b.partition));
+      try {
+        if (sources.some((source) => refused.has(source)))
+          throw new Error('an earlier entry of the partition was refused');
+        await this.commit([{ request, resolve, reject }]);
+        resolve();
+      } catch (error) {
+        for (const source of sources) refused.add(source);
+        reject(error as Error);
+      }
+    }
+  }
+}
+
+/** True where DuckDB has given up on the database until it is opened again. */
+export function isFatal(error: unknown): boolean {
+  return /has been invalidated|FATAL Error/i.test((error as Error).message);
+}

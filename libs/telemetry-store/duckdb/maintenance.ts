@@ -1,0 +1,116 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Compaction } from './compaction.js';
+import type { GroupQueue } from './group-queue.js';
+import type { GroupWriter } from './group-writer.js';
+import type { LatestSnapshot } from './latest-snapshot.js';
+import { late, type Part, type Parts } from './parts.js';
+
+/** A day is closed this long after its end: until then its late readings are expected. */
+const closesAfterMs = 26 * 3_600_000;
+/** A part that was appended to a moment ago is not closed: a rebuild may be filling it. */
+const quietMs = 600_000;
+
+/** What happens beside appends: parts are sealed, the latest map is written down, parts are sorted, old days go. */
+export class Maintenance {
+  private running: Promise<unknown> = Promise.resolve();
+  private busy = false;
+  private stopping = false;
+
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly state: { parts: Parts; snapshot: LatestSnapshot; writer: GroupWriter; queue: GroupQueue },
+    private readonly compaction: Compaction,
+    /** Rows after which an open part is sealed. */
+    private readonly partRows: number,
+  ) {}
+
+  /** One round, as of `now`; a round that comes while another runs is left out. */
+  async run(now: number): Promise<void> {
+    if (this.busy || this.stopping) return;
+    this.busy = true;
+    try {
+      await this.serialised(async () => {
+        await this.seal(now);
+        await this.state.snapshot.write(this.state.writer.storedAt);
+        await this.compaction.run(
+          (part) => this.isClosed(part, now),
+          () => this.stopping,
+        );
+      });
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Ends the round that runs and writes the latest map down. */
+  async finish(): Promise<void> {
+    this.stopping = true;
+    if (this.busy) this.connection.interrupt();
+    await this.running;
+    await this.state.snapshot.write(this.state.writer.storedAt);
+  }
+
+  /** Drops the days that end before `before`; returns how many. */
+  deleteBefore(before: number): Promise<number> {
+    const { parts, queue, snapshot, writer } = this.state;
+    return this.serialised(async () => {
+      const cut = parts.dayOf(before).from;
+      const days = new Set<string>();
+      await queue.exclusive(async () => {
+        for (const part of parts.all().filter((p) => p.to <= cut && p.rows > 0)) {
+          writer.release(part);
+          if (part.day !== late) days.add(part.day);
+          await parts.retire(this.connection, part);
+        }
+        for (const part of parts.all().filter((p) => p.day === late && p.from < cut && p.state !== 'obsolete')) {
+          await parts.deleteRowsBefore(this.connection, part, cut);
+        }
+      });
+      await snapshot.deleteBefore(cut);
+      await this.compaction.drop();
+      return days.size;
+    });
+  }
+
+  /** Empties the store; `forget` clears what else is in memory. */
+  clear(forget: () => void): Promise<void> {
+    const { parts, queue, snapshot, writer } = this.state;
+    return this.serialised(() =>
+      queue.exclusive(async () => {
+        for (const part of parts.all()) {
+          writer.release(part);
+          await parts.retire(this.connection, part);
+        }
+        await this.connection.run('DELETE FROM names; DELETE FROM cursors');
+        await snapshot.clear();
+        queue.clear();
+        forget();
+        await this.compaction.drop();
+      }),
+    );
+  }
+
+  private async seal(now: number): Promise<void> {
+    const { parts, queue, writer } = this.state;
+    for (const part of parts.all().filter((p) => p.state === 'open' && p.rows > 0)) {
+      const quiet = part.touchedAt + quietMs < now;
+      const ripe = part.rows >= this.partRows || (quiet && (part.day === late || part.to + closesAfterMs < now));
+      if (!ripe) continue;
+      await queue.exclusive(async () => {
+        writer.release(part);
+        part.state = 'sealed';
+        await parts.update(this.connection, part);
+      });
+    }
+  }
+
+  private isClosed(part: Part, now: number): boolean {
+    return part.to + closesAfterMs < now && !this.state.parts.open(part.kind, part.day);
+  }
+
+  private serialised<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.running.then(task);
+    this.running = result.catch(() => undefined);
+    return result;
+  }
+}

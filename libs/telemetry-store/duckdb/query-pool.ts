@@ -1,0 +1,65 @@
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import { queryTimedOut, storeBusy } from './store-refusal.js';
+
+const maxWaiting = 256;
+
+/** Connections for reading, apart from the one that appends: so many queries at a time, each of bounded time. */
+export class QueryPool {
+  private readonly idle: DuckDBConnection[] = [];
+  private readonly all: DuckDBConnection[] = [];
+  private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
+
+  constructor(
+    private readonly instance: DuckDBInstance,
+    private readonly concurrency: number,
+    private readonly timeoutMs: number,
+  ) {}
+
+  async open(): Promise<void> {
+    for (let count = 0; count < this.concurrency; count += 1) {
+      const connection = await this.instance.connect();
+      this.idle.push(connection);
+      this.all.push(connection);
+    }
+  }
+
+  /** The result's columns. Rejects with `telemetry_store_busy` or `telemetry_query_timed_out`. */
+  async run(sql: string): Promise<DuckDBValue[][]> {
+    const connection = await this.take();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      connection.interrupt();
+    }, this.timeoutMs);
+    try {
+      const reader = await connection.runAndReadAll(sql);
+      return reader.getColumns();
+    } catch (error) {
+      throw late ? queryTimedOut(this.timeoutMs) : error;
+    } finally {
+      clearTimeout(timer);
+      this.give(connection);
+    }
+  }
+
+  /** Stops what runs and lets go of the connections. */
+  close(): void {
+    for (const connection of this.all) {
+      connection.interrupt();
+      connection.closeSync();
+    }
+  }
+
+  private take(): Promise<DuckDBConnection> {
+    const connection = this.idle.pop();
+    if (connection) return Promise.resolve(connection);
+    if (this.waiting.length >= maxWaiting) return Promise.reject(storeBusy());
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private give(connection: DuckDBConnection): void {
+    const next = this.waiting.shift();
+    if (next) next(connection);
+    else this.idle.push(connection);
+  }
+}

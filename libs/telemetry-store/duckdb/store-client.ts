@@ -1,0 +1,94 @@
+import type { MessagePort } from 'node:worker_threads';
+import { PlatformError } from '#libs/runtime';
+import type { StoreFailure, StoreReply, StoreRequest } from './store-protocol.js';
+
+/** Most requests on their way; others wait. */
+const maxInFlight = 256;
+const maxWaiting = 4_096;
+
+/** The store's thread ended, or does not answer: what was asked may or may not have been done. */
+export class StoreUnavailable extends PlatformError {
+  constructor(detail: string) {
+    super(503, 'telemetry_store_unavailable', detail, {}, { 'retry-after': '5' });
+  }
+}
+
+interface Pending {
+  resolve: (value: never) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** One thread's end of the line to the store: requests with numbers, bounded in number and in time. */
+export class StoreClient {
+  private readonly pending = new Map<number, Pending>();
+  private readonly waiting: (() => void)[] = [];
+  private nextId = 1;
+  private closed = false;
+
+  constructor(
+    private readonly port: MessagePort,
+    /** Called once when the other end is gone. */
+    private readonly onClose: () => void,
+  ) {
+    port.on('message', (reply: StoreReply) => this.settle(reply));
+    port.on('close', () => this.abandon());
+    port.unref();
+  }
+
+  /** `transfer`: buffers that change hands instead of being copied. */
+  async request<T>(request: StoreRequest, timeoutMs: number, transfer: readonly ArrayBuffer[] = []): Promise<T> {
+    if (this.pending.size >= maxInFlight) await this.turn();
+    if (this.closed) throw new StoreUnavailable('The telemetry store is being opened again.');
+    const id = this.nextId++;
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.pending.delete(id);
+        reject(new StoreUnavailable(`The telemetry store did not answer within ${timeoutMs} ms.`));
+        this.waiting.shift()?.();
+      }, timeoutMs);
+      this.pending.set(id, { resolve: resolve as (value: never) => void, reject, timer });
+      this.port.ref();
+      this.port.postMessage({ id, ...request }, transfer);
+    });
+  }
+
+  close(): void {
+    this.port.close();
+  }
+
+  private turn(): Promise<void> {
+    if (this.waiting.length >= maxWaiting) {
+      throw new PlatformError(503, 'telemetry_store_busy', 'The telemetry store has more to do than it can queue.');
+    }
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private settle(reply: StoreReply): void {
+    const pending = this.pending.get(reply.id);
+    if (!pending) return;
+    this.pending.delete(reply.id);
+    clearTimeout(pending.timer);
+    if ('failure' in reply) pending.reject(errorOf(reply.failure));
+    else pending.resolve(reply.value as never);
+    if (this.pending.size === 0) this.port.unref();
+    this.waiting.shift()?.();
+  }
+
+  private abandon(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const { reject, timer } of this.pending.values()) {
+      clearTimeout(timer);
+      reject(new StoreUnavailable('The telemetry store stopped before it answered.'));
+    }
+    this.pending.clear();
+    for (const resume of this.waiting.splice(0)) resume();
+    this.onClose();
+  }
+}
+
+function errorOf({ status, code, message }: StoreFailure): Error {
+  if (status === undefined || code === undefined) return new Error(message);
+  return new PlatformError(status, code, message, {}, status === 503 ? { 'retry-after': '5' } : {});
+}

@@ -1,0 +1,155 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { StoredReading } from '../telemetry-store.port.js';
+import { Compaction } from './compaction.js';
+import { DayCalendar } from './day-calendar.js';
+import { DayTargets } from './day-targets.js';
+import { Dictionary } from './dictionary.js';
+import { downsample } from './downsample-query.js';
+import { readFrame, readFrames } from './frame-query.js';
+import { GroupQueue } from './group-queue.js';
+import { GroupWriter } from './group-writer.js';
+import { LatestMap } from './latest-map.js';
+import { LatestSnapshot } from './latest-snapshot.js';
+import { Maintenance } from './maintenance.js';
+import { Parts } from './parts.js';
+import { QueryPool } from './query-pool.js';
+import { readRange, storedReading } from './reading-query.js';
+import { fixedTables, laneAndPartition, none, readColumns, storeFormat } from './schema.js';
+import type { QueryRequest, StoreOptions, StoreRequest } from './store-protocol.js';
+
+/** DuckDB and everything kept beside it, in the one thread that owns them. */
+export class StoreEngine {
+  private constructor(
+    private readonly instance: DuckDBInstance,
+    private readonly connections: { append: DuckDBConnection; maintain: DuckDBConnection },
+    private readonly work: { queue: GroupQueue; pool: QueryPool; compaction: Compaction; maintenance: Maintenance },
+    private readonly state: { parts: Parts; dictionary: Dictionary; latest: LatestMap },
+  ) {}
+
+  /** Opens the store, or makes an empty one. Throws where its format is not ours. */
+  static async open(options: StoreOptions): Promise<StoreEngine> {
+    mkdirSync(options.folder, { recursive: true });
+    const instance = await DuckDBInstance.create(join(options.folder, 'readings.duckdb'), {
+      threads: '1',
+      checkpoint_threshold: '64MB',
+      memory_limit: `${options.memoryMb}MB`,
+      temp_directory: join(options.folder, 'temporary'),
+      preserve_insertion_order: 'true',
+    });
+    const append = await instance.connect();
+    const maintain = await instance.connect();
+    const timeZone = await prepare(append, options.timeZone);
+    const parts = new Parts(new DayCalendar(timeZone));
+    const dictionary = new Dictionary();
+    const latest = new LatestMap();
+    await parts.load(append);
+    await dictionary.load(append);
+    const snapshot = new LatestSnapshot(maintain, latest, parts);
+    const writer = new GroupWriter(append, dictionary, latest, new DayTargets(append, parts));
+    writer.storedAt = await snapshot.load();
+    const queue = new GroupQueue(append, writer);
+    await queue.load();
+    const pool = new QueryPool(instance, options.queryConcurrency, options.queryTimeoutMs);
+    await pool.open();
+    const compaction = new Compaction(maintain, parts);
+    const maintenance = new Maintenance(maintain, { parts, snapshot, writer, queue }, compaction, options.partRows);
+    return new StoreEngine(
+      instance,
+      { append, maintain },
+      { queue, pool, compaction, maintenance },
+      { parts, dictionary, latest },
+    );
+  }
+
+  /** Does what a request asks. */
+  handle(request: StoreRequest): Promise<unknown> {
+    switch (request.method) {
+      case 'append':
+        return this.work.queue.append(request);
+      case 'maintain':
+        return this.work.maintenance.run(request.now);
+      default:
+        return this.query(request);
+    }
+  }
+
+  /** Finishes what is queued, writes the latest map down and closes. */
+  async close(): Promise<void> {
+    await this.work.queue.drain();
+    await this.work.maintenance.finish();
+    this.work.pool.close();
+    await this.connections.append.run('CHECKPOINT').catch(() => undefined);
+    this.connections.append.closeSync();
+    this.connections.maintain.closeSync();
+    this.instance.closeSync();
+  }
+
+  private async query(request: QueryRequest): Promise<unknown> {
+    const { pool, compaction } = this.work;
+    const { parts, dictionary } = this.state;
+    switch (request.method) {
+      case 'positions':
+        return [...this.work.queue.positions()].map(([source, position]) => ({
+          ...laneAndPartition(source),
+          position,
+        }));
+      case 'latest':
+        return this.latestOf(request.args[0]);
+      case 'range':
+        return compaction.guard(() => readRange(request.args[0], pool, parts, dictionary));
+      case 'downsample':
+        return compaction.guard(() => downsample(request.args[0], pool, parts, dictionary));
+      case 'frames':
+        return compaction.guard(() => readFrames(request.args[0], pool, parts, dictionary));
+      case 'frame':
+        return compaction.guard(() => readFrame(request.args[0], request.args[1], pool, parts, dictionary));
+      case 'deleteBefore':
+        return this.work.maintenance.deleteBefore(request.args[0]);
+      case 'clear':
+        await this.work.maintenance.clear(() => dictionary.clear());
+        return undefined;
+    }
+  }
+
+  private latestOf(deviceKeys: readonly string[]): Map<string, StoredReading[]> {
+    const found = new Map<string, StoredReading[]>();
+    for (const deviceKey of deviceKeys) {
+      const device = this.state.dictionary.find('device', deviceKey);
+      const cells = device === undefined ? [] : this.state.latest.of(device);
+      if (cells.length === 0) continue;
+      found.set(
+        deviceKey,
+        cells.map((cell) => storedReading(deviceKey, cell, this.state.dictionary)),
+      );
+    }
+    return found;
+  }
+}
+
+/** Makes the tables of a new store, or checks those of an old one. Returns the time zone that its days are cut in. */
+async function prepare(connection: DuckDBConnection, timeZone: string): Promise<string> {
+  const [[tables]] = (await readColumns(
+    connection,
+    `SELECT count(*)::DOUBLE FROM duckdb_tables() WHERE NOT temporary`,
+  )) as [[number]];
+  if (tables === 0) {
+    await connection.run('BEGIN');
+    for (const sql of fixedTables) await connection.run(sql);
+    await connection.run(`INSERT INTO store VALUES (${storeFormat}, '${timeZone.replaceAll("'", '')}')`);
+    await connection.run(`INSERT INTO latest_mark VALUES (0, ${none})`);
+    await connection.run('COMMIT');
+    await connection.run('CHECKPOINT');
+  }
+  const [formats, zones] = (await readColumns(connection, 'SELECT format, time_zone FROM store').catch(() => [
+    [],
+    [],
+  ])) as [number[], string[]];
+  if (formats[0] !== storeFormat) {
+    throw new Error(
+      `the telemetry store has format ${formats[0] ?? 'unknown'}; this release reads ${storeFormat}: run the release that wrote it, or move the folder away and rebuild from the stream`,
+    );
+  }
+  return zones[0] ?? timeZone;
+}

@@ -1,0 +1,63 @@
+import { Global, Inject, Module } from '@nestjs/common';
+import {
+  CLOCK,
+  type Clock,
+  configProvider,
+  HEALTH,
+  type Health,
+  LIFECYCLE,
+  type Lifecycle,
+  LOGGER,
+  type Logger,
+  type RuntimeConfig,
+  runtimeConfig,
+  startOrder,
+} from '#libs/runtime';
+import { type TelemetryStoreConfig, telemetryStoreConfig } from './telemetry-store.config.js';
+import { TELEMETRY_STORE, type TelemetryStore } from './telemetry-store.port.js';
+
+/** The telemetry store, for every module that keeps or asks readings: inject `TELEMETRY_STORE`. */
+@Global()
+@Module({
+  providers: [
+    configProvider(telemetryStoreConfig),
+    {
+      provide: TELEMETRY_STORE,
+      useFactory: openStore,
+      inject: [telemetryStoreConfig.KEY, runtimeConfig.KEY, CLOCK, LOGGER],
+    },
+  ],
+  exports: [TELEMETRY_STORE, telemetryStoreConfig.KEY],
+})
+export class TelemetryStoreModule {
+  constructor(
+    @Inject(TELEMETRY_STORE) store: TelemetryStore,
+    @Inject(LIFECYCLE) lifecycle: Lifecycle,
+    @Inject(HEALTH) health: Health,
+  ) {
+    lifecycle.add({
+      name: 'telemetry-store',
+      order: startOrder.engines,
+      start: () => store.start(),
+      stop: () => store.stop(),
+    });
+    health.add('telemetry-store', () => store.problem());
+  }
+}
+
+/** The one place that knows which adapters there are. */
+async function openStore(
+  config: TelemetryStoreConfig,
+  runtime: RuntimeConfig,
+  clock: Clock,
+  logger: Logger,
+): Promise<TelemetryStore> {
+  switch (config.kind) {
+    case 'duckdb': {
+      const { DuckdbTelemetryStore } = await import('./duckdb/duckdb-telemetry-store.js');
+      return new DuckdbTelemetryStore({ ...config, ...runtime }, clock, logger);
+    }
+    default:
+      throw new Error(`TELEMETRY_STORE_KIND ${config.kind} has no adapter`);
+  }
+}

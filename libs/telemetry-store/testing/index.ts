@@ -1,0 +1,3 @@
+export * from './messages.js';
+export * from './telemetry-store.contract.js';
+export * from './test-telemetry-store.js';
