@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { NormalisedMessage } from '#libs/contracts';
-import { CLOCK, type Clock } from '#libs/runtime';
 import type { KnownDevice } from '#libs/devices';
+import { CLOCK, type Clock } from '#libs/runtime';
 import type { JudgedCount, VerdictSink } from './device-rules.js';
 import type { KeptRule } from './device-state.js';
 import type { Rule, Verdict } from './rule.js';
@@ -46,7 +46,8 @@ export class DeviceJudge {
     const sink = this.sink(device.known, messageId, output);
     for (const { ordinal, state } of withdrawn) {
       const rule = this.book.byOrdinal(ordinal);
-      if (rule) sink(rule, { kind: 'cleared', observedAt: at, evidence: { reason: 'rule_withdrawn' } }, `w${state.raisedAt}`);
+      if (rule)
+        sink(rule, { kind: 'cleared', observedAt: at, evidence: { reason: 'rule_withdrawn' } }, `w${state.raisedAt}`);
     }
   }
 
@@ -57,7 +58,13 @@ export class DeviceJudge {
       else {
         const context = { tenantKey: device.tenantKey, deviceKey: device.key, subject: device.key };
         output.transitions.push(
-          transitionOf(verdict, { rule, ...context, judgedAt: this.clock.now(), messageId, cause: `${cause}.${place++}` }),
+          transitionOf(verdict, {
+            rule,
+            ...context,
+            judgedAt: this.clock.now(),
+            messageId,
+            cause: `${cause}.${place++}`,
+          }),
         );
       }
     };

@@ -1,6 +1,15 @@
 import { type NormalisedMessage, type Reading, type Report, unjudgeable } from '#libs/contracts';
 import { encodeDevice, type KeptDevice, type KeptRule, resumedState } from './device-state.js';
-import { dueAt, evaluate, type Evaluation, initialState, isLate, type Rule, type RuleState, type Verdict } from './rule.js';
+import {
+  dueAt,
+  type Evaluation,
+  evaluate,
+  initialState,
+  isLate,
+  type Rule,
+  type RuleState,
+  type Verdict,
+} from './rule.js';
 import type { DeviceFacts, RuleEvent } from './rule-event.js';
 import type { RulePlan } from './rule-plan.js';
 
@@ -118,6 +127,7 @@ export class DeviceRules implements DeviceFacts {
   private judgeReport(report: Report, receivedAt: number, index: number, count: JudgedCount, sink: VerdictSink): void {
     const { observedAt, readings } = report;
     const ageMs = receivedAt - observedAt;
+    const cause = String(index);
     let late = false;
     if (report.event !== undefined) {
       const places = this.plan.byEvent.get(report.event);
@@ -127,6 +137,16 @@ export class DeviceRules implements DeviceFacts {
       const reading = readings[i] as Reading;
       const places = this.plan.byMetric.get(reading.metric);
       if (places === undefined || (reading.quality & unjudgeable) !== 0) continue;
+      const { metric, value } = reading;
+      const event: RuleEvent = {
+        kind: 'reading',
+        metric,
+        value,
+        observedAt,
+        receivedAt,
+        late: false,
+        report: readings,
+      };
       for (const place of places) {
         const { definition } = this.plan.rules[place] as Rule;
         if (isLate(definition, ageMs, this.expectedIntervalMs)) {
@@ -134,8 +154,7 @@ export class DeviceRules implements DeviceFacts {
           continue;
         }
         count.evaluated += 1;
-        const { metric, value } = reading;
-        this.judge(place, { kind: 'reading', metric, value, observedAt, receivedAt, late: false, report: readings }, `${index}`, sink);
+        this.judge(place, event, cause, sink);
       }
     }
     if (late) count.late += 1;
@@ -155,11 +174,23 @@ export class DeviceRules implements DeviceFacts {
       (place) => !isLate((this.plan.rules[place] as Rule).definition, receivedAt - observedAt, this.expectedIntervalMs),
     );
     const event = report.event as string;
-    this.judgePlaces(live, { kind: 'event', event, observedAt, receivedAt, late: false, report: readings }, `${index}`, count, sink);
+    this.judgePlaces(
+      live,
+      { kind: 'event', event, observedAt, receivedAt, late: false, report: readings },
+      `${index}`,
+      count,
+      sink,
+    );
     return live.length < places.length;
   }
 
-  private judgePlaces(places: readonly number[], event: RuleEvent, cause: string, count: JudgedCount, sink: VerdictSink): void {
+  private judgePlaces(
+    places: readonly number[],
+    event: RuleEvent,
+    cause: string,
+    count: JudgedCount,
+    sink: VerdictSink,
+  ): void {
     for (const place of places) {
       count.evaluated += 1;
       this.judge(place, event, cause, sink);

@@ -4,7 +4,7 @@ import { EventPattern, Payload } from '@nestjs/microservices';
 import { Packr } from 'msgpackr';
 import { decodeGroupReadings, type GroupReading } from '#libs/contracts';
 import { buildingOf } from '#libs/devices';
-import { type StageBatch, type StageResult, STREAM, type StreamLog } from '#libs/stream';
+import { STREAM, type StageBatch, type StageResult, type StreamLog } from '#libs/stream';
 import { type GroupState, initialGroup, readMember } from './kinds/group.js';
 import { type Evaluation, hush } from './kinds/standing.js';
 import { RuleBook } from './rule-book.js';
@@ -68,15 +68,18 @@ export class GroupRulesStage {
     outcome.verdicts.forEach((verdict, place) => {
       const evidence = { building: buildingOf(reading.group), ...verdict.evidence };
       output.transitions.push(
-        transitionOf({ ...verdict, evidence }, {
-          rule,
-          tenantKey: reading.tenantKey,
-          deviceKey,
-          subject: reading.group,
-          judgedAt: this.host.now(),
-          messageId: reading.messageId,
-          cause: `g${deviceKey}.${observedAt}.${place}`,
-        }),
+        transitionOf(
+          { ...verdict, evidence },
+          {
+            rule,
+            tenantKey: reading.tenantKey,
+            deviceKey,
+            subject: reading.group,
+            judgedAt: this.host.now(),
+            messageId: reading.messageId,
+            cause: `g${deviceKey}.${observedAt}.${place}`,
+          },
+        ),
       );
     });
     const { members, raisedAt, clearedAt } = outcome.state;

@@ -1,5 +1,5 @@
+export * from './rule.js';
 export * from './rule-definition.js';
 export * from './rule-event.js';
-export * from './rule.js';
 export * from './rules-api.module.js';
 export * from './rules-stage.module.js';

@@ -45,7 +45,9 @@ const thresholdSchema = z.strictObject({
   match: z.enum(['any', 'all']).default('any'),
   forMs: duration.default(0),
   /** The device's own duration: the name of a number in its settings, and what one is worth. */
-  forSetting: z.strictObject({ name: z.string().min(1).max(100), unitMs: z.number().int().min(1).max(86_400_000) }).optional(),
+  forSetting: z
+    .strictObject({ name: z.string().min(1).max(100), unitMs: z.number().int().min(1).max(86_400_000) })
+    .optional(),
   /** A device unheard of for longer does not prove that a condition went on; default twice its expected interval. */
   maxGapMs: duration.optional(),
   /** In a report where one of these holds nothing ends: a test message says `fire: false` of itself, not of the fire. */
@@ -164,7 +166,13 @@ export const ruleScopeSchema = z.strictObject({
   productIds: z.array(z.string().min(1).max(100)).min(1).max(100).optional(),
   domains: z.array(z.string().min(1).max(100)).min(1).max(100).optional(),
   deviceIds: z
-    .array(z.string().min(1).max(64).transform((id) => id.toLowerCase()))
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(64)
+        .transform((id) => id.toLowerCase()),
+    )
     .min(1)
     .max(1_000)
     .optional(),

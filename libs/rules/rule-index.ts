@@ -51,9 +51,7 @@ export class RuleIndex {
       candidates = this.candidatesFor(device);
       this.candidates.set(name, candidates);
     }
-    const chosen = candidates.particular
-      ? candidates.rules.filter((rule) => inScope(rule, device))
-      : candidates.rules;
+    const chosen = candidates.particular ? candidates.rules.filter((rule) => inScope(rule, device)) : candidates.rules;
     const key = chosen.map((rule) => rule.ordinal).join(',');
     let plan = candidates.plans.get(key);
     if (!plan) {

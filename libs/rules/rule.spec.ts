@@ -126,7 +126,11 @@ const cases: Case[] = [
   {
     name: 'fire: raised at once, repeated alarms are one, cleared when it is over',
     rule: smoke,
-    steps: [{ at: 1, push: { fire: true } }, { at: 2, push: { fire: true } }, { at: 3, push: { fire: false } }],
+    steps: [
+      { at: 1, push: { fire: true } },
+      { at: 2, push: { fire: true } },
+      { at: 3, push: { fire: false } },
+    ],
     want: ['raised@1', 'cleared@3'],
   },
   {

@@ -162,4 +162,3 @@ function memberRule(definition: DefinitionOf<'group'>): ThresholdRule {
   }
   return rule;
 }
-

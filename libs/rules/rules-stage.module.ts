@@ -7,10 +7,10 @@ import { GroupRulesStage } from './group-rules.stage.js';
 import { RuleBook } from './rule-book.js';
 import { RuleFeed } from './rule-feed.js';
 import { rulesConfig } from './rules.config.js';
-import { RulesHost } from './rules-host.js';
 import { RulesMetrics } from './rules.metrics.js';
 import { RulesRepository } from './rules.repository.js';
 import { RulesStage } from './rules.stage.js';
+import { RulesHost } from './rules-host.js';
 
 /** Judges readings: `readings` -> `transitions`, and `group-readings` -> `transitions`. */
 @Module({

@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, ParseUUIDPipe, Patch, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  ParseUUIDPipe,
+  Patch,
+  Post,
+  Query,
+} from '@nestjs/common';
 import {
   ApiCreatedResponse,
   ApiHeader,
@@ -32,7 +44,8 @@ export class RulesController {
   @Requires('rules:write')
   @ApiOperation({
     summary: 'Make a rule',
-    description: 'With `overrides`, it replaces a built-in rule for the tenant; what is not given is taken from that one.',
+    description:
+      'With `overrides`, it replaces a built-in rule for the tenant; what is not given is taken from that one.',
   })
   @ApiCreatedResponse({ type: RuleView })
   create(@CurrentPrincipal() principal: Principal, @Body() body: NewRule): Promise<RuleView> {
@@ -50,7 +63,10 @@ export class RulesController {
   @Patch(':id')
   @Requires('rules:write')
   @ApiHeader(ifMatch)
-  @ApiOperation({ summary: 'Change a rule', description: 'What it has raised stays raised until its new definition clears it.' })
+  @ApiOperation({
+    summary: 'Change a rule',
+    description: 'What it has raised stays raised until its new definition clears it.',
+  })
   @ApiOkResponse({ type: RuleView })
   change(
     @CurrentPrincipal() principal: Principal,

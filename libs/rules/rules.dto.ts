@@ -17,7 +17,8 @@ import { PageQuery, pageOf } from '#libs/runtime';
 
 const definitionDoc =
   'What the rule looks for, by `kind`: threshold, change, event, delta, window, absence or group. See libs/rules/README.md.';
-const scopeDoc = 'Which devices it judges: those that meet everything given of productIds, domains, deviceIds, tags, settings.';
+const scopeDoc =
+  'Which devices it judges: those that meet everything given of productIds, domains, deviceIds, tags, settings.';
 const definitionExample = {
   kind: 'threshold',
   conditions: [{ metric: 'pressure', operator: '<', value: 140, clear: 160 }],
@@ -58,12 +59,22 @@ export class RuleChange {
   @IsBoolean()
   enabled?: boolean;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: scopeDoc, example: { domains: ['water'] } })
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: scopeDoc,
+    example: { domains: ['water'] },
+  })
   @IsOptional()
   @IsObject()
   scope?: Record<string, unknown>;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: definitionDoc, example: definitionExample })
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: definitionDoc,
+    example: definitionExample,
+  })
   @IsOptional()
   @IsObject()
   definition?: Record<string, unknown>;
@@ -71,17 +82,27 @@ export class RuleChange {
 
 /** A new rule. With `overrides`, everything not given is taken from the built-in rule. */
 export class NewRule extends RuleChange {
-  @ApiPropertyOptional({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'Unique within the tenant; needed without `overrides`.' })
+  @ApiPropertyOptional({
+    pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+    description: 'Unique within the tenant; needed without `overrides`.',
+  })
   @IsOptional()
   @Matches(/^[a-z0-9][a-z0-9-]{0,62}$/, { message: 'slug must be 1 to 63 of a-z 0-9 and -' })
   slug?: string;
 
-  @ApiPropertyOptional({ format: 'uuid', description: 'Id of the built-in rule that this one replaces for the tenant; with `enabled: false` it switches that one off.' })
+  @ApiPropertyOptional({
+    format: 'uuid',
+    description:
+      'Id of the built-in rule that this one replaces for the tenant; with `enabled: false` it switches that one off.',
+  })
   @IsOptional()
   @IsUUID()
   overrides?: string;
 
-  @ApiPropertyOptional({ format: 'uuid', description: 'Whose rule it is; who sees every tenant may name another than their own.' })
+  @ApiPropertyOptional({
+    format: 'uuid',
+    description: 'Whose rule it is; who sees every tenant may name another than their own.',
+  })
   @IsOptional()
   @IsUUID()
   tenantId?: string;
@@ -104,13 +125,20 @@ export class RuleView {
   @ApiProperty()
   slug: string;
 
-  @ApiProperty({ description: 'Ships with the platform and judges the devices of every tenant that has not overridden it.' })
+  @ApiProperty({
+    description: 'Ships with the platform and judges the devices of every tenant that has not overridden it.',
+  })
   builtIn: boolean;
 
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
   tenantId: string | null;
 
-  @ApiProperty({ type: String, format: 'uuid', nullable: true, description: 'The built-in rule that it replaces for its tenant.' })
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The built-in rule that it replaces for its tenant.',
+  })
   overrides: string | null;
 
   @ApiProperty({ type: RuleTitle })

@@ -12,7 +12,10 @@ export function builtInRule(id: string): PlatformError {
 
 /** 409 where the tenant has a rule of that slug, or one that overrides the same built-in rule. */
 export function ruleTaken(slug: string): PlatformError {
-  return conflict('rule_exists', `slug: the tenant has a rule "${slug}", or one that overrides the same built-in rule.`);
+  return conflict(
+    'rule_exists',
+    `slug: the tenant has a rule "${slug}", or one that overrides the same built-in rule.`,
+  );
 }
 
 /** 400 for a rule that lacks what nothing else says. */

@@ -10,12 +10,19 @@ export class RulesMetrics {
   private readonly discardsTotal;
 
   constructor(@Inject(METRICS) metrics: Metrics) {
-    this.evaluatedTotal = metrics.counter('rules_evaluated_total', 'Readings, events and signs of life judged, counted per rule.');
-    this.transitionsTotal = metrics.counter('rules_transitions_total', 'Verdicts of rules that changed or were repeated.', [
-      'kind',
-      'severity',
+    this.evaluatedTotal = metrics.counter(
+      'rules_evaluated_total',
+      'Readings, events and signs of life judged, counted per rule.',
+    );
+    this.transitionsTotal = metrics.counter(
+      'rules_transitions_total',
+      'Verdicts of rules that changed or were repeated.',
+      ['kind', 'severity'],
+    );
+    this.discardsTotal = metrics.counter('discards_total', 'Everything discarded, by stage and reason.', [
+      'stage',
+      'reason',
     ]);
-    this.discardsTotal = metrics.counter('discards_total', 'Everything discarded, by stage and reason.', ['stage', 'reason']);
   }
 
   evaluated(count: number): void {

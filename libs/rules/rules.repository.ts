@@ -95,7 +95,13 @@ export class RulesRepository {
     const rows = await this.database
       .update(rules)
       .set({ deletedAt: at, enabled: false, revision: sql`${rules.revision} + 1` })
-      .where(and(eq(rules.key, key), isNull(rules.deletedAt), revision === undefined ? undefined : eq(rules.revision, revision)))
+      .where(
+        and(
+          eq(rules.key, key),
+          isNull(rules.deletedAt),
+          revision === undefined ? undefined : eq(rules.revision, revision),
+        ),
+      )
       .returning({ key: rules.key });
     return rows.length > 0;
   }
@@ -110,7 +116,10 @@ export class RulesRepository {
       .where(and(eq(rules.slug, slug), isNull(rules.tenantKey), isNull(rules.deletedAt)));
     const row = existing[0];
     if (!row) {
-      await this.database.insert(rules).values({ ...content, slug }).onConflictDoNothing();
+      await this.database
+        .insert(rules)
+        .values({ ...content, slug })
+        .onConflictDoNothing();
       return;
     }
     if (row.customised || sameContent(row, content)) return;

@@ -22,9 +22,25 @@ beforeAll(async () => {
   registry = await openTestRegistry();
   const tenantId = 'zunyi-water';
   meters = await seedDevices(registry.database, { tenantId, count: 3, status: 'active' });
-  bays = await seedDevices(registry.database, { tenantId, product: 'parking-sensor', status: 'active', settings: { fireLane: true } });
-  detectors = await seedDevices(registry.database, { tenantId, product: 'fire-detector', count: 8, status: 'active', building: '1 号楼' });
-  elsewhere = await seedDevices(registry.database, { tenantId: 'elsewhere', product: 'fire-detector', status: 'active', building: '1 号楼' });
+  bays = await seedDevices(registry.database, {
+    tenantId,
+    product: 'parking-sensor',
+    status: 'active',
+    settings: { fireLane: true },
+  });
+  detectors = await seedDevices(registry.database, {
+    tenantId,
+    product: 'fire-detector',
+    count: 8,
+    status: 'active',
+    building: '1 号楼',
+  });
+  elsewhere = await seedDevices(registry.database, {
+    tenantId: 'elsewhere',
+    product: 'fire-detector',
+    status: 'active',
+    building: '1 号楼',
+  });
   directory = await openTestDirectory(registry.database, { stream: { partitions: 4 } });
 });
 
@@ -58,7 +74,12 @@ async function restart(): Promise<void> {
   rules = await start();
 }
 
-function report(of: Seeded, n: number, values: Record<string, ReadingValue>, observedAt = clock.now()): NormalisedMessage {
+function report(
+  of: Seeded,
+  n: number,
+  values: Record<string, ReadingValue>,
+  observedAt = clock.now(),
+): NormalisedMessage {
   const key = of.devices[n]?.key ?? '';
   serial += 1;
   return messageOf({ ...of, key }, { observedAt, receivedAt: clock.now(), values }, `b.0.${serial}.0`);
@@ -135,7 +156,11 @@ describe('rules stage', () => {
     await restart();
     await rules.push(report(detectors, 0, { fire: true }), report(bays, 0, { status: 'free' }));
     await rules.work();
-    expect((await said()).sort()).toEqual(['cleared parking-fire-lane', 'raised fire-alarm', 'raised parking-fire-lane']);
+    expect((await said()).sort()).toEqual([
+      'cleared parking-fire-lane',
+      'raised fire-alarm',
+      'raised parking-fire-lane',
+    ]);
   });
 
   it('a leak of 24 hours is found across restarts, every half hour at its place', async () => {
@@ -217,7 +242,12 @@ describe('rules stage', () => {
   });
 
   it('devices that do not fit in memory are judged all the same', async () => {
-    const many = await seedDevices(registry.database, { tenantId: 'many', product: 'parking-sensor', count: 5000, status: 'active' });
+    const many = await seedDevices(registry.database, {
+      tenantId: 'many',
+      product: 'parking-sensor',
+      count: 5000,
+      status: 'active',
+    });
     for (let waits = 0; waits < 500 && !directory.directory.byKey(many.devices.at(-1)?.key ?? ''); waits += 1) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

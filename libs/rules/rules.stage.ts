@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { decodeNormalisedMessages, type NormalisedMessage } from '#libs/contracts';
 import { DeviceDirectory, type KnownDevice } from '#libs/devices';
-import { type Source, type StageBatch, type StageResult, STREAM, type StreamLog } from '#libs/stream';
+import { type Source, STREAM, type StageBatch, type StageResult, type StreamLog } from '#libs/stream';
 import { DeviceJudge } from './device-judge.js';
 import { decodeDevice } from './device-state.js';
 import { RulesHost } from './rules-host.js';
@@ -57,9 +57,14 @@ export class RulesStage {
   ): Promise<void> {
     const messages: NormalisedMessage[] = [];
     for (const entry of entries) {
-      for (const message of decodeNormalisedMessages(entry.data)) if (message.outcome === 'decoded') messages.push(message);
+      for (const message of decodeNormalisedMessages(entry.data))
+        if (message.outcome === 'decoded') messages.push(message);
     }
-    await this.load(partition, messages.map((message) => message.deviceKey), output);
+    await this.load(
+      partition,
+      messages.map((message) => message.deviceKey),
+      output,
+    );
     const count = { evaluated: 0, late: 0 };
     let unknown = 0;
     let foreign = 0;
@@ -90,7 +95,11 @@ export class RulesStage {
       return device === undefined || device.armedAt === dueMs;
     });
     if (due.length === 0) return;
-    await this.load(partition, due.map(({ key }) => key), output);
+    await this.load(
+      partition,
+      due.map(({ key }) => key),
+      output,
+    );
     for (const { key } of due) {
       const device = this.find(partition, key);
       if (!device) continue;
@@ -153,7 +162,11 @@ export class RulesStage {
   private async load(partition: RulesPartition, keys: readonly string[], output: TransitionOutput): Promise<void> {
     const missing = [...new Set(keys.filter((key) => !partition.devices.has(key)))];
     if (missing.length === 0) return;
-    const values = await this.stream.readState(group, partition.partition, missing.map((key) => partition.stateKey(key)));
+    const values = await this.stream.readState(
+      group,
+      partition.partition,
+      missing.map((key) => partition.stateKey(key)),
+    );
     for (let i = 0; i < missing.length; i += 1) {
       const key = missing[i] as string;
       const device = this.directory.byKey(key) ?? (await this.directory.find(key));

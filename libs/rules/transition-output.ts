@@ -71,7 +71,12 @@ export class TransitionOutput {
       else byPartition.set(target, [reading]);
     }
     for (const [target, readings] of byPartition) {
-      append.push({ stream: streams.groupReadings, lane: 'urgent', partition: target, data: encodeGroupReadings(readings) });
+      append.push({
+        stream: streams.groupReadings,
+        lane: 'urgent',
+        partition: target,
+        data: encodeGroupReadings(readings),
+      });
     }
     const state: StateChange[] = [...this.state].map(([key, value]) => ({ key, value }));
     return { append, state };

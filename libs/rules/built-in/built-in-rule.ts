@@ -42,6 +42,8 @@ export function announced(event: string, ...said: { metric: string; value: boole
     events: [event],
     clearAfterMs: dayMs,
     repeatMs: hourMs,
-    ...(said.length > 0 ? { unless: said.map(({ metric, value }) => ({ metric, operator: '==' as const, value })) } : {}),
+    ...(said.length > 0
+      ? { unless: said.map(({ metric, value }) => ({ metric, operator: '==' as const, value })) }
+      : {}),
   };
 }

@@ -12,10 +12,7 @@ export const builtInRules: readonly SeededRule[] = [...fireRules, ...waterRules,
 /** Puts the built-in rules into the registry at start. Those that somebody changed stay as they are. */
 @Injectable()
 export class BuiltInRules {
-  constructor(
-    @Inject(RulesRepository) repository: RulesRepository,
-    @Inject(LIFECYCLE) lifecycle: Lifecycle,
-  ) {
+  constructor(@Inject(RulesRepository) repository: RulesRepository, @Inject(LIFECYCLE) lifecycle: Lifecycle) {
     lifecycle.add({
       name: 'built-in-rules',
       order: startOrder.directories - 1,

@@ -6,14 +6,28 @@ const occupied = { metric: 'status', operator: '==' as const, value: 'occupied',
 
 /** Parking sensors. Device settings: `fireLane: true`, `overstayMinutes: 120`. */
 export const parkingRules = [
-  builtIn('parking-fire-lane', 'critical', '消防通道被占用', 'Fire lane occupied', { ...parking, settings: { fireLane: true } }, {
-    kind: 'threshold',
-    conditions: [occupied],
-    repeatMs: 10 * minuteMs,
-  }),
-  builtIn('parking-fire-lane-announced', 'critical', '消防通道被占用（设备事件）', 'Fire lane occupied (device event)', parking, {
-    ...announced('fireLaneOccupied', { metric: 'status', value: 'occupied' }),
-  }),
+  builtIn(
+    'parking-fire-lane',
+    'critical',
+    '消防通道被占用',
+    'Fire lane occupied',
+    { ...parking, settings: { fireLane: true } },
+    {
+      kind: 'threshold',
+      conditions: [occupied],
+      repeatMs: 10 * minuteMs,
+    },
+  ),
+  builtIn(
+    'parking-fire-lane-announced',
+    'critical',
+    '消防通道被占用（设备事件）',
+    'Fire lane occupied (device event)',
+    parking,
+    {
+      ...announced('fireLaneOccupied', { metric: 'status', value: 'occupied' }),
+    },
+  ),
   builtIn('parking-overstay', 'warning', '超时停车', 'Overstay', parking, {
     kind: 'threshold',
     conditions: [occupied],
@@ -30,9 +44,23 @@ export const parkingRules = [
     ],
     repeatMs: dayMs,
   }),
-  builtIn('parking-sensor-stuck', 'warning', '车位检测器卡滞', 'Parking sensor stuck', parking, announced('sensorStuck')),
-  builtIn('parking-sensor-disturbed-announced', 'warning', '强磁干扰（设备事件）', 'Magnetic interference (device event)', parking, {
-    ...announced('magneticDisturb', { metric: 'interference', value: true }),
-    repeatMs: hourMs,
-  }),
+  builtIn(
+    'parking-sensor-stuck',
+    'warning',
+    '车位检测器卡滞',
+    'Parking sensor stuck',
+    parking,
+    announced('sensorStuck'),
+  ),
+  builtIn(
+    'parking-sensor-disturbed-announced',
+    'warning',
+    '强磁干扰（设备事件）',
+    'Magnetic interference (device event)',
+    parking,
+    {
+      ...announced('magneticDisturb', { metric: 'interference', value: true }),
+      repeatMs: hourMs,
+    },
+  ),
 ];

@@ -46,7 +46,14 @@ export const waterRules = [
     identityMetric: 'meterNumber',
     repeatMs: hourMs,
   }),
-  builtIn('water-backflow-reported', 'major', '水表报告倒流', 'Backflow reported by the meter', water, whileTrue('backflow')),
+  builtIn(
+    'water-backflow-reported',
+    'major',
+    '水表报告倒流',
+    'Backflow reported by the meter',
+    water,
+    whileTrue('backflow'),
+  ),
   builtIn('water-backflow-announced', 'major', '倒流（设备事件）', 'Backflow (device event)', water, {
     ...announced('backflow', { metric: 'backflow', value: true }),
   }),

@@ -28,11 +28,7 @@ export function tickAbsence(
 }
 
 /** When silence becomes too long. */
-export function dueAbsence(
-  rule: DefinitionOf<'absence'>,
-  state: AbsenceState,
-  facts: DeviceFacts,
-): number | undefined {
+export function dueAbsence(rule: DefinitionOf<'absence'>, state: AbsenceState, facts: DeviceFacts): number | undefined {
   if (state.raisedAt > 0 || facts.seenAt === 0) return undefined;
   const due = facts.silentSince + Math.max(rule.intervals * facts.expectedIntervalMs, rule.minimumMs);
   return Math.max(due, state.clearedAt > 0 ? state.clearedAt + (rule.cooldownMs ?? 0) : 0);

@@ -11,7 +11,11 @@ export interface ChangeState extends Standing {
 export const initialChange: ChangeState = { ...quiet, seen: 0, last: null };
 
 /** A reading of the state. The first ever is no change; one older than the newest is passed over. */
-export function readChange(rule: DefinitionOf<'change'>, state: ChangeState, event: ReadingEvent): Evaluation<ChangeState> {
+export function readChange(
+  rule: DefinitionOf<'change'>,
+  state: ChangeState,
+  event: ReadingEvent,
+): Evaluation<ChangeState> {
   const { metric, value, observedAt } = event;
   if (metric !== rule.metric || observedAt < state.seen || typeof value === 'object') return still(state);
   const next: ChangeState = { ...state, seen: observedAt, last: value };
@@ -26,7 +30,11 @@ export function readChange(rule: DefinitionOf<'change'>, state: ChangeState, eve
 }
 
 /** Ends what has said nothing for `clearAfterMs`. */
-export function tickChange(rule: DefinitionOf<'change'>, state: ChangeState, event: TickEvent): Evaluation<ChangeState> {
+export function tickChange(
+  rule: DefinitionOf<'change'>,
+  state: ChangeState,
+  event: TickEvent,
+): Evaluation<ChangeState> {
   const due = dueAfterSaying(rule.clearAfterMs, state);
   if (due === undefined || event.now < due) return still(state);
   return hush(state, due, () => ({ reason: 'expired' }), true);

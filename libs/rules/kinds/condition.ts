@@ -39,7 +39,9 @@ export function compare(operator: Operator, left: number, right: number): boolea
 /** True where a reading of the report meets one of the conditions. */
 export function anyHolds(conditions: readonly Condition[], report: readonly Reading[]): boolean {
   return conditions.some((condition) =>
-    report.some((reading) => reading.metric === condition.metric && judgeCondition(condition, reading.value) === 'holds'),
+    report.some(
+      (reading) => reading.metric === condition.metric && judgeCondition(condition, reading.value) === 'holds',
+    ),
   );
 }
 

@@ -30,11 +30,21 @@ export function readDelta(rule: DefinitionOf<'delta'>, state: DeltaState, event:
   if (state.seen === 0) return still({ ...state, seen: observedAt, value, high: value, low: value }, true);
   const moved: DeltaState = { ...state, seen: observedAt, value };
   if (value < state.value && !isReverseFlow(rule, state, value, observedAt)) {
-    return hush({ ...moved, high: value, low: value }, observedAt, () => ({ [metric]: value, reason: 'register_replaced' }), true);
+    return hush(
+      { ...moved, high: value, low: value },
+      observedAt,
+      () => ({ [metric]: value, reason: 'register_replaced' }),
+      true,
+    );
   }
   const low = Math.min(state.low, value);
   if (state.raisedAt > 0 && value - low > rule.tolerance) {
-    return hush({ ...moved, high: value, low: value }, observedAt, () => ({ [metric]: value, reason: 'flow_resumed' }), true);
+    return hush(
+      { ...moved, high: value, low: value },
+      observedAt,
+      () => ({ [metric]: value, reason: 'flow_resumed' }),
+      true,
+    );
   }
   if (value >= state.high) return still({ ...moved, high: value, low: value });
   const next: DeltaState = { ...moved, low };

@@ -1,7 +1,7 @@
 import type { DefinitionOf } from '../rule-definition.js';
 import type { DeviceEvent, TickEvent } from '../rule-event.js';
-import { anyHolds } from './condition.js';
 import { dueAfterSaying } from './change.js';
+import { anyHolds } from './condition.js';
 import { type Evaluation, hush, quiet, type Standing, speak, still } from './standing.js';
 
 export interface EventState extends Standing {

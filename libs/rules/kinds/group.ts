@@ -38,7 +38,11 @@ export function readMember(rule: DefinitionOf<'group'>, state: GroupState, event
     members: bounded([...others, [event.deviceKey, event.deviceId, event.meets, event.observedAt] as const]),
   };
   const meeting = next.members.filter(([, , meets]) => meets);
-  const evidence = () => ({ devices: next.members.map(([, id]) => id), count: next.members.length, windowMs: rule.windowMs });
+  const evidence = () => ({
+    devices: next.members.map(([, id]) => id),
+    count: next.members.length,
+    windowMs: rule.windowMs,
+  });
   if (!event.meets) return meeting.length === 0 ? hush(next, event.observedAt, evidence, true) : still(next, true);
   if (next.members.length < rule.minimum || cooling(rule, next, event.observedAt)) return still(next, true);
   return speak({ ...rule, repeatMs: 0 }, next, event.observedAt, evidence, true);

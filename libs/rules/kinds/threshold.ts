@@ -19,8 +19,9 @@ export interface ThresholdState extends Standing {
   flags: number;
   /** Event time since which the conditions hold together; 0 while they do not, or while that is unknown. */
   since: number;
-  /** Event time and value of the newest reading of each condition's metric. */
+  /** Event time of the newest reading of each condition's metric. */
   seen: readonly number[];
+  /** The newest value of each condition that holds. */
   values: readonly (ReadingValue | null)[];
 }
 
@@ -33,17 +34,15 @@ export function readThreshold(
   event: ReadingEvent,
   facts: DeviceFacts,
 ): Evaluation<ThresholdState> {
+  const { conditions } = rule;
   let { flags, seen, values } = state;
   let meets = false;
   let ended = false;
-  for (let i = 0; i < rule.conditions.length; i += 1) {
-    const condition = rule.conditions[i] as Condition;
+  for (let i = 0; i < conditions.length; i += 1) {
+    const condition = conditions[i] as Condition;
     if (condition.metric !== event.metric || event.observedAt < (seen[i] ?? 0)) continue;
     const judgement = judgeCondition(condition, event.value);
-    if (seen === state.seen) {
-      seen = rule.conditions.map((_, at) => state.seen[at] ?? 0);
-      values = rule.conditions.map((_, at) => state.values[at] ?? null);
-    }
+    if (seen === state.seen) seen = copyOf(seen, conditions.length, 0);
     (seen as number[])[i] = event.observedAt;
     if (judgement === 'holds') {
       flags |= 1 << i;
@@ -53,16 +52,21 @@ export function readThreshold(
       flags &= ~(1 << i);
       ended = true;
     }
+    if ((flags & (1 << i)) === 0) continue;
+    if (values === state.values) values = copyOf(values, conditions.length, null);
     (values as (ReadingValue | null)[])[i] = event.value;
   }
   if (seen === state.seen) return still(state);
-  const holds = rule.match === 'any' ? flags !== 0 : flags === (1 << rule.conditions.length) - 1;
+  const holds = rule.match === 'any' ? flags !== 0 : flags === (1 << conditions.length) - 1;
   const since = holds ? sinceOf(rule, state, event.observedAt, facts) : 0;
-  const next: ThresholdState = { ...state, flags, since, seen, values };
+  const { raisedAt, saidAt, clearedAt } = state;
+  const next: ThresholdState = { raisedAt, saidAt, clearedAt, flags, since, seen, values };
   const material = flags !== state.flags || since !== state.since;
   const evidence = () => evidenceOf(rule, next);
   if (!holds) {
-    return ended ? hush(next, event.observedAt, () => ({ [event.metric]: event.value }), material) : still(next, material);
+    return ended
+      ? hush(next, event.observedAt, () => ({ [event.metric]: event.value }), material)
+      : still(next, material);
   }
   if (next.raisedAt === 0 && event.observedAt - since < durationOf(rule, facts)) return still(next, material);
   if (next.raisedAt > 0 && !meets) return still(next, material);
@@ -87,6 +91,12 @@ export function dueThreshold(rule: ThresholdRule, state: ThresholdState, facts: 
   if (state.since === 0 || state.raisedAt > 0) return undefined;
   const held = state.since + durationOf(rule, facts);
   return cooling(rule, state, held) ? state.clearedAt + (rule.cooldownMs ?? 0) : held;
+}
+
+/** A copy to write into, of full length. */
+function copyOf<T>(list: readonly T[], length: number, fill: T): T[] {
+  if (list.length === length) return list.slice();
+  return Array.from({ length }, (_, at) => list[at] ?? fill);
 }
 
 function sinceOf(rule: ThresholdRule, state: ThresholdState, at: number, facts: DeviceFacts): number {

@@ -69,26 +69,52 @@ describe('burst', () => {
 
   it('two half hours far above the meter’s own normal', () => {
     const steps = meter(120, (n) => (n >= 100 && n < 104 ? 2000 : 20));
-    expect(runScript(burst, steps, halfHourly)).toEqual([`raised@${102 * half + 60}`, `repeated@${104 * half + 60}`, `cleared@${105 * half + 60}`]);
+    expect(runScript(burst, steps, halfHourly)).toEqual([
+      `raised@${102 * half + 60}`,
+      `repeated@${104 * half + 60}`,
+      `cleared@${105 * half + 60}`,
+    ]);
   });
 
   it('a large meter’s ordinary use is no burst, and nothing is judged before its normal is known', () => {
-    expect(runScript(burst, meter(400, (n) => 20_000 + (n % 7) * 1000), halfHourly)).toEqual([]);
-    expect(runScript(burst, meter(40, (n) => (n > 20 ? 5000 : 1)), halfHourly)).toEqual([]);
+    expect(
+      runScript(
+        burst,
+        meter(400, (n) => 20_000 + (n % 7) * 1000),
+        halfHourly,
+      ),
+    ).toEqual([]);
+    expect(
+      runScript(
+        burst,
+        meter(40, (n) => (n > 20 ? 5000 : 1)),
+        halfHourly,
+      ),
+    ).toEqual([]);
   });
 });
 
 describe('window totals', () => {
   it('a mean over the window', () => {
     const steps = [1, 1, 1, 9, 9, 9, 1, 1, 1].map((level, n) => ({ at: n * 60, push: { level } }));
-    const rule = { kind: 'window', metric: 'level', aggregate: 'mean', slotMs: 60_000, slots: 3, test: 'total', operator: '>', value: 5 } as const;
+    const rule = {
+      kind: 'window',
+      metric: 'level',
+      aggregate: 'mean',
+      slotMs: 60_000,
+      slots: 3,
+      test: 'total',
+      operator: '>',
+      value: 5,
+    } as const;
     expect(runScript(rule, steps)).toEqual(['raised@240', 'cleared@420']);
   });
 });
 
 describe('backflow', () => {
   const backflow = definitionOf('water-backflow');
-  const readings = (...values: number[]): Step[] => values.map((value, n) => ({ at: n * half, push: { [total]: value } }));
+  const readings = (...values: number[]): Step[] =>
+    values.map((value, n) => ({ at: n * half, push: { [total]: value } }));
   const cases: { name: string; steps: Step[]; want: string[] }[] = [
     { name: 'a fall beyond tolerance', steps: readings(1000, 1100, 1050), want: [`raised@${2 * half}`] },
     { name: 'a fall within tolerance', steps: readings(1000, 1100, 1092), want: [] },

@@ -45,22 +45,25 @@ export function readWindow(rule: WindowRule, state: WindowState, event: ReadingE
   const slot = Math.floor(observedAt / rule.slotMs);
   const passed = slot - state.slot;
   if (isUnknown(rule, state, value, observedAt, passed)) {
-    const started = { ...unknownSince(state), seen: observedAt, value, slot };
-    return still(rule.aggregate === 'increase' ? started : gather(rule, started, value), true);
+    const started = { ...state, seen: observedAt, value, slot, sum: 0, count: 0, partial: true, run: 0, ring: [] };
+    if (rule.aggregate !== 'increase') gather(rule, started, value);
+    return still(started, true);
   }
   const share = rule.aggregate === 'increase' ? (value - state.value) / Math.max(passed, 1) : value;
-  let next: WindowState = { ...state, seen: observedAt, value };
+  const next: WindowState = { ...state, seen: observedAt, value };
   let verdict: 'met' | 'missed' | undefined;
   for (let i = 0; i < passed; i += 1) {
     // The increase since the last reading belongs to the slots that end with this one; the slot it began in is complete.
     verdict = judgeSlot(rule, next);
-    next = completeSlot(rule, next, verdict);
+    completeSlot(rule, next, verdict);
     if (verdict === 'missed' && next.raisedAt > 0) break;
-    if (i < passed - 1) next = gather(rule, next, share);
+    if (i < passed - 1) gather(rule, next, share);
   }
-  if (next.slot !== slot) next = { ...next, slot, sum: 0, count: 0, partial: false };
-  next = gather(rule, next, share);
-  return rule.test === 'every' ? sayEvery(rule, next, observedAt, verdict) : sayTotal(rule, next, observedAt, passed > 0);
+  next.slot = slot;
+  gather(rule, next, share);
+  return rule.test === 'every'
+    ? sayEvery(rule, next, observedAt, verdict)
+    : sayTotal(rule, next, observedAt, passed > 0);
 }
 
 /** Nothing is known of the time since the last reading: there was none, or too long ago, or the counter fell, or a slot is missing. */
@@ -69,25 +72,14 @@ function isUnknown(rule: WindowRule, state: WindowState, value: number, at: numb
   return rule.aggregate === 'increase' ? value < state.value : passed > 1;
 }
 
-function unknownSince(state: WindowState): WindowState {
-  return { ...state, sum: 0, count: 0, partial: true, run: 0, ring: [] };
+/** Adds to the slot under way of a state that is being made. */
+function gather(rule: WindowRule, draft: WindowState, amount: number): void {
+  if (draft.count === 0 || rule.aggregate === 'increase' || rule.aggregate === 'mean') draft.sum += amount;
+  else draft.sum = rule.aggregate === 'min' ? Math.min(draft.sum, amount) : Math.max(draft.sum, amount);
+  draft.count += 1;
 }
 
-function gather(rule: WindowRule, state: WindowState, amount: number): WindowState {
-  const first = state.count === 0;
-  const count = state.count + 1;
-  switch (rule.aggregate) {
-    case 'increase':
-    case 'mean':
-      return { ...state, sum: state.sum + amount, count };
-    case 'min':
-      return { ...state, sum: first ? amount : Math.min(state.sum, amount), count };
-    case 'max':
-      return { ...state, sum: first ? amount : Math.max(state.sum, amount), count };
-  }
-}
-
-function valueOf(rule: WindowRule, sum: number, count: number): number {
+function aggregateOf(rule: WindowRule, sum: number, count: number): number {
   return rule.aggregate === 'mean' ? sum / Math.max(count, 1) : sum;
 }
 
@@ -101,25 +93,24 @@ function limitOf(rule: WindowRule, state: WindowState): number | undefined {
 function judgeSlot(rule: WindowRule, state: WindowState): 'met' | 'missed' | undefined {
   const limit = limitOf(rule, state);
   if (state.partial || limit === undefined) return undefined;
-  return compare(rule.operator, valueOf(rule, state.sum, state.count), limit) ? 'met' : 'missed';
+  return compare(rule.operator, aggregateOf(rule, state.sum, state.count), limit) ? 'met' : 'missed';
 }
 
-function completeSlot(rule: WindowRule, state: WindowState, verdict: 'met' | 'missed' | undefined): WindowState {
-  const value = valueOf(rule, state.sum, state.count);
-  const learns = rule.baseline !== undefined && !state.partial && verdict !== 'met';
-  const learnt = learns ? Math.min(state.learnt + 1, rule.baseline?.memorySlots ?? 1) : state.learnt;
-  const kept = rule.test === 'total' && rule.slots > 1 && !state.partial;
-  return {
-    ...state,
-    slot: state.slot + 1,
-    sum: 0,
-    count: 0,
-    partial: false,
-    run: verdict === 'met' ? Math.min(state.run + 1, rule.slots) : 0,
-    ring: kept ? [...state.ring, [state.sum, state.count] as const].slice(1 - rule.slots) : [],
-    learnt,
-    mean: learns ? state.mean + (value - state.mean) / learnt : state.mean,
-  };
+/** Closes the slot under way of a state that is being made, and opens the next. */
+function completeSlot(rule: WindowRule, draft: WindowState, verdict: 'met' | 'missed' | undefined): void {
+  if (rule.baseline && !draft.partial && verdict !== 'met') {
+    const { memorySlots, minimumSlots } = rule.baseline;
+    draft.learnt = Math.min(draft.learnt + 1, Math.max(memorySlots, minimumSlots));
+    draft.mean += (aggregateOf(rule, draft.sum, draft.count) - draft.mean) / draft.learnt;
+  }
+  if (rule.test === 'total' && rule.slots > 1 && !draft.partial) {
+    draft.ring = [...draft.ring, [draft.sum, draft.count] as const].slice(1 - rule.slots);
+  }
+  draft.run = verdict === 'met' ? Math.min(draft.run + 1, rule.slots) : 0;
+  draft.slot += 1;
+  draft.sum = 0;
+  draft.count = 0;
+  draft.partial = false;
 }
 
 function sayEvery(
@@ -141,7 +132,8 @@ function sayEvery(
 
 function sayTotal(rule: WindowRule, state: WindowState, at: number, material: boolean): Evaluation<WindowState> {
   const limit = limitOf(rule, state);
-  if (limit === undefined || state.ring.length < rule.slots - 1 || (rule.slots === 1 && state.partial)) return still(state, material);
+  if (limit === undefined || state.ring.length < rule.slots - 1 || (rule.slots === 1 && state.partial))
+    return still(state, material);
   const slots = [...state.ring, [state.sum, state.count] as const];
   const total = totalOf(rule, slots);
   const evidence = () => ({ [rule.metric]: state.value, total, windowMs: rule.slots * rule.slotMs });
@@ -159,7 +151,11 @@ function totalOf(rule: WindowRule, slots: readonly (readonly [number, number])[]
       return Math.max(...sums);
     default: {
       const sum = sums.reduce((a, b) => a + b, 0);
-      return valueOf(rule, sum, slots.reduce((all, [, count]) => all + count, 0));
+      return aggregateOf(
+        rule,
+        sum,
+        slots.reduce((all, [, count]) => all + count, 0),
+      );
     }
   }
 }

@@ -17,10 +17,10 @@ import { GroupRulesStage } from '../group-rules.stage.js';
 import { RuleBook } from '../rule-book.js';
 import { RuleFeed } from '../rule-feed.js';
 import { rulesConfig } from '../rules.config.js';
-import { RulesHost } from '../rules-host.js';
 import { RulesMetrics } from '../rules.metrics.js';
 import { RulesRepository } from '../rules.repository.js';
 import { RulesStage } from '../rules.stage.js';
+import { RulesHost } from '../rules-host.js';
 
 /** The rules stages over a real stream and registry, worked by hand so that time can be scripted. */
 export interface TestRules {
@@ -111,7 +111,10 @@ export async function openTestRules(options: {
     transitions: async () => {
       const found: Transition[] = [];
       for (const source of sources(streams.transitions)) {
-        const entries = await log.read({ ...source, group: 'look' }, { after: 0, maxEntries: 1000, maxBytes: 10_000_000 });
+        const entries = await log.read(
+          { ...source, group: 'look' },
+          { after: 0, maxEntries: 1000, maxBytes: 10_000_000 },
+        );
         for (const entry of entries) found.push(...decodeTransitions(entry.data));
       }
       return found.sort((a, b) => a.judgedAt - b.judgedAt);

@@ -19,7 +19,13 @@ export interface Step {
 /** A message of one report. Times are epoch milliseconds. */
 export function messageOf(
   device: { key: string; tenantKey: string; productKey: string },
-  report: { observedAt: number; receivedAt?: number; event?: string; quality?: number; values?: Record<string, ReadingValue> },
+  report: {
+    observedAt: number;
+    receivedAt?: number;
+    event?: string;
+    quality?: number;
+    values?: Record<string, ReadingValue>;
+  },
   messageId: string,
 ): NormalisedMessage {
   const { observedAt, receivedAt = observedAt, event, quality = 0, values = {} } = report;
