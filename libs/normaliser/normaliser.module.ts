@@ -2,6 +2,9 @@ import { Module } from '@nestjs/common';
 import { DevicesModule } from '#libs/devices';
 import { configProvider } from '#libs/runtime';
 import { WindowStore } from './dedupe/window-store.js';
+import { DryRunController } from './dry-run/dry-run.controller.js';
+import { DryRunService } from './dry-run/dry-run.service.js';
+import { ProductVersionRepository } from './dry-run/product-version.repository.js';
 import { codecConfig, normaliserConfig } from './normaliser.config.js';
 import { NormaliserEngine } from './normaliser.engine.js';
 import { NormaliserMetrics } from './normaliser.metrics.js';
@@ -22,3 +25,16 @@ import { NormaliserStage } from './normaliser.stage.js';
   ],
 })
 export class NormaliserStageModule {}
+
+/** The REST API for trying frames on a product. */
+@Module({
+  controllers: [DryRunController],
+  providers: [
+    configProvider(normaliserConfig),
+    configProvider(codecConfig),
+    NormaliserEngine,
+    DryRunService,
+    ProductVersionRepository,
+  ],
+})
+export class NormaliserApiModule {}
