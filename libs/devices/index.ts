@@ -2,5 +2,6 @@ export * from './built-in/index.js';
 export * from './device-directory.js';
 export * from './devices.module.js';
 export * from './known-device.js';
+export { PresenceStageModule } from './presence/presence.module.js';
 export * from './product-catalogue.js';
 export * from './thing-model.js';

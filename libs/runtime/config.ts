@@ -103,6 +103,16 @@ export const setting = {
       .max(max, `set it to at most ${max}`)
       .default(byDefault),
   }),
+  /** A number between `min` and `max`. */
+  number: (env: string, byDefault: number, doc: string, min: number, max: number): Setting<number> => ({
+    env,
+    doc,
+    schema: z.coerce
+      .number({ error: `set it to a number from ${min} to ${max}` })
+      .min(min, `set it to at least ${min}`)
+      .max(max, `set it to at most ${max}`)
+      .default(byDefault),
+  }),
   /** A TCP port; 0 lets the system choose a free one. */
   port: (env: string, byDefault: number, doc: string): Setting<number> =>
     setting.integer(env, byDefault, doc, 0, 65535),
