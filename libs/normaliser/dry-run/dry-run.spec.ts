@@ -48,15 +48,13 @@ beforeAll(async () => {
     'function decodeUplink(i) { return { data: { v: i.bytes[0] } }; }',
     'function decodeUplink(i) {\n  return i.nothing.here;\n}',
   ].entries()) {
-    await registry.database
-      .insert(productVersions)
-      .values({
-        productKey: own?.key ?? '',
-        version: version + 1,
-        thingModel,
-        decoder: codec(script),
-        expectedIntervalMs: 60_000,
-      });
+    await registry.database.insert(productVersions).values({
+      productKey: own?.key ?? '',
+      version: version + 1,
+      thingModel,
+      decoder: codec(script),
+      expectedIntervalMs: 60_000,
+    });
   }
   const metrics = new Metrics();
   const runtime = { timeZone: 'Asia/Shanghai' } as ConstructorParameters<typeof NormaliserEngine>[2];

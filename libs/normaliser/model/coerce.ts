@@ -1,6 +1,6 @@
 import { qualityFlags, type ReadingValue } from '#libs/contracts';
 import { StatedValue } from '../decoders/decoder.js';
-import type { CompiledProperty } from './compiled-model.js';
+import type { CompiledProperty } from './compiled-property.js';
 import { convert, unitCode } from './units.js';
 
 /** A value made to fit its property, or kept as it came and flagged. */

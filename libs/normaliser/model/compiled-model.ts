@@ -1,9 +1,9 @@
 import { qualityFlags, type Reading, type ReadingValue } from '#libs/contracts';
-import type { PropertyModel, ThingModel } from '#libs/devices';
+import type { ThingModel } from '#libs/devices';
 import { type Refused, refused, StatedValue, type Warning } from '../decoders/decoder.js';
 import { coerce } from './coerce.js';
+import { type CompiledProperty, compileProperty } from './compiled-property.js';
 import { deepObjectProblem, isForbiddenKey, maxDepth } from './nested.js';
-import { unitCode } from './units.js';
 
 /** Bounds of what one report may hold. */
 export interface ModelLimits {
@@ -11,21 +11,6 @@ export interface ModelLimits {
   maxTextLength: number;
   /** Different names that no property describes, per product and run of the process. */
   maxUnmodelled: number;
-}
-
-/** One property, ready for judging thousands of values a second. */
-export interface CompiledProperty {
-  readonly identifier: string;
-  readonly type: PropertyModel['type'];
-  /** True for number and integer. */
-  readonly numeric: boolean;
-  readonly whole: boolean;
-  /** The range, or everything finite. */
-  readonly min: number;
-  readonly max: number;
-  readonly values: ReadonlySet<string> | undefined;
-  /** UCUM code as the model states it. */
-  readonly unit: string | undefined;
 }
 
 /** Any script is welcome (devices name metrics in Chinese too); control characters and endless names are not. */
@@ -44,7 +29,7 @@ export class CompiledModel {
     private readonly limits: ModelLimits,
   ) {
     for (const property of model.properties) {
-      this.properties.set(property.identifier, compile(property));
+      this.properties.set(property.identifier, compileProperty(property));
       for (let dot = property.identifier.indexOf('.'); dot > 0; dot = property.identifier.indexOf('.', dot + 1)) {
         this.branches.add(property.identifier.slice(0, dot));
       }
@@ -185,19 +170,6 @@ export class CompiledModel {
     });
     return { metric, value: plain, quality: quality | qualityFlags.unmodelled };
   }
-}
-
-function compile(property: PropertyModel): CompiledProperty {
-  return {
-    identifier: property.identifier,
-    type: property.type,
-    numeric: property.type === 'number' || property.type === 'integer',
-    whole: property.type === 'integer',
-    min: property.range?.[0] ?? -Number.MAX_VALUE,
-    max: property.range?.[1] ?? Number.MAX_VALUE,
-    values: property.values ? new Set(property.values) : undefined,
-    unit: property.unit === undefined ? undefined : (unitCode(property.unit) ?? property.unit),
-  };
 }
 
 /** A value against its property: converted where that is certain, flagged where it is not. */
