@@ -42,6 +42,7 @@ export interface Pending {
 }
 
 const messagesPerEntry = 512;
+const bytesPerEntry = 1_048_576;
 const acknowledgementsPerTurn = 256;
 const firstBackOffMs = 50;
 const longestBackOffMs = 5_000;
@@ -248,10 +249,12 @@ function entriesOf(batch: readonly Pending[]): Append[] {
   }
   const entries: Append[] = [];
   for (const [slot, group] of messages) {
-    for (const part of parts(group)) entries.push(entryOf(streams.raw, slot, encodeRawMessages(part)));
+    for (const part of parts(group, (message) => message.payload.byteLength))
+      entries.push(entryOf(streams.raw, slot, encodeRawMessages(part)));
   }
   for (const [slot, group] of letters) {
-    for (const part of parts(group)) entries.push(entryOf(streams.deadLetters, slot, encodeDeadLetters(part)));
+    for (const part of parts(group, (letter) => letter.original.byteLength))
+      entries.push(entryOf(streams.deadLetters, slot, encodeDeadLetters(part)));
   }
   return entries;
 }
@@ -262,10 +265,21 @@ function collect<T>(groups: Map<number, T[]>, slot: number, item: T): void {
   else groups.set(slot, [item]);
 }
 
-function parts<T>(group: readonly T[]): (readonly T[])[] {
-  if (group.length <= messagesPerEntry) return [group];
+/** Cuts what goes into one entry by number and by bytes. */
+function parts<T>(group: readonly T[], bytesOf: (item: T) => number): (readonly T[])[] {
   const found: (readonly T[])[] = [];
-  for (let at = 0; at < group.length; at += messagesPerEntry) found.push(group.slice(at, at + messagesPerEntry));
+  let start = 0;
+  let bytes = 0;
+  for (const [at, item] of group.entries()) {
+    const more = bytesOf(item);
+    if (at > start && (at - start >= messagesPerEntry || bytes + more > bytesPerEntry)) {
+      found.push(group.slice(start, at));
+      start = at;
+      bytes = 0;
+    }
+    bytes += more;
+  }
+  found.push(start === 0 ? group : group.slice(start));
   return found;
 }
 

@@ -63,7 +63,8 @@ describe('packets let through', () => {
 describe('first packets refused', () => {
   const nul = Buffer.from('a\0b');
   const surrogate = Buffer.from([0xed, 0xa0, 0x80]);
-  const fields = (flags: number, ...more: (Uint8Array | number[])[]) => packet(0x10, text('MQTT'), [4, flags, 0, 60], ...more);
+  const fields = (flags: number, ...more: (Uint8Array | number[])[]) =>
+    packet(0x10, text('MQTT'), [4, flags, 0, 60], ...more);
   const cases: [string, Buffer, string][] = [
     ['a publish', publishPacket('devices/meter-1/telemetry', '{}'), 'connect_expected'],
     ['a ping', packet(0xc0), 'connect_expected'],
@@ -88,7 +89,11 @@ describe('first packets refused', () => {
     ['NUL in the user name', fields(0xc2, text('a'), text(nul), text('p')), 'connect_malformed'],
     ['a wildcard in the will topic', fields(0x06, text('a'), text('a/#'), text('p')), 'connect_malformed'],
     ['an empty will topic', fields(0x06, text('a'), text(''), text('p')), 'connect_malformed'],
-    ['an empty client id with a session to keep', connectPacket({ ...good, clientId: '', flags: 0xc0 }), 'client_id_empty'],
+    [
+      'an empty client id with a session to keep',
+      connectPacket({ ...good, clientId: '', flags: 0xc0 }),
+      'client_id_empty',
+    ],
     ['an empty client id', connectPacket({ ...good, clientId: '' }), 'client_id_empty'],
     ['a length that ends too early', packet(0x10, text('MQTT'), [4, 0xc2, 0]), 'connect_malformed'],
     ['nothing', packet(0x10), 'connect_malformed'],

@@ -6,8 +6,8 @@ import { openTestDirectory } from '#libs/devices/testing';
 import type { Database } from '#libs/registry-db';
 import { LIFECYCLE, type Lifecycle, METRICS, type Metrics, RuntimeModule } from '#libs/runtime';
 import { STREAM, type StreamLog } from '#libs/stream';
-import { GatewayAddresses } from '../gateway-addresses.js';
 import { GatewayModule } from '../gateway.module.js';
+import { GatewayAddresses } from '../gateway-addresses.js';
 
 /** A gateway in this process, over a real stream and a real device directory. */
 export interface TestGateway {

@@ -48,7 +48,13 @@ export function connectPacket(fields: ConnectFields): Buffer {
 }
 
 /** A PUBLISH; a message id belongs to QoS 1 and 2. */
-export function publishPacket(topic: string | Uint8Array, payload: string | Uint8Array, qos = 1, messageId = 1, flags = 0) {
+export function publishPacket(
+  topic: string | Uint8Array,
+  payload: string | Uint8Array,
+  qos = 1,
+  messageId = 1,
+  flags = 0,
+) {
   const id = qos > 0 ? [messageId >> 8, messageId & 255] : [];
   return packet(0x30 | (qos << 1) | flags, text(topic), id, Buffer.from(payload as string));
 }

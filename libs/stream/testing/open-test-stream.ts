@@ -11,11 +11,17 @@ export interface TestStream {
   stop(): Promise<void>;
 }
 
-/** A real embedded stream in a folder of its own, for the specs of any lib. */
+/** A real embedded stream for the specs of any lib: in a folder of its own, or in `dir`, such as a killed process left it. */
 export async function openTestStream(
-  options: { partitions?: number; clock?: Clock; beforeCommit?: () => void; onFatal?: (error: Error) => void } = {},
+  options: {
+    dir?: string;
+    partitions?: number;
+    clock?: Clock;
+    beforeCommit?: () => void;
+    onFatal?: (error: Error) => void;
+  } = {},
 ): Promise<TestStream> {
-  const dir = await mkdtemp(join(tmpdir(), 'citysense-stream-'));
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'citysense-stream-')));
   const log = new LmdbStreamLog(testOptions(dir, options));
   await log.start();
   return {
