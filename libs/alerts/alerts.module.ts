@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AccessApiModule } from '#libs/access';
 import { configProvider } from '#libs/runtime';
 import { AlertFeed } from './alert-feed.js';
 import { AlertFeedController } from './alert-feed.controller.js';
@@ -32,6 +33,7 @@ export class AlertsStageModule {}
 
 /** Alerts over REST, and live. */
 @Module({
+  imports: [AccessApiModule],
   controllers: [AlertFeedController, AlertsController],
   providers: [
     configProvider(alertsConfig),

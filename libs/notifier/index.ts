@@ -1,0 +1,1 @@
+export { NotifierApiModule, NotifierStageModule } from './notifier.module.js';
