@@ -1,2 +1,3 @@
+export { describeTenantIsolation, type IsolationCase } from './tenant-isolation.js';
 export { startTestApi, type TestApi, type TestTenant } from './test-api.js';
 export { createTestPrincipal } from './test-principal.js';

@@ -115,10 +115,8 @@ export async function startTestApi(
 }
 
 async function logIn(started: Pick<TestApi, 'app' | 'url' | 'database' | 'dataDir' | 'stop'>): Promise<TestApi> {
-  const { app, url } = started;
-  let adminToken = '';
-  const call: TestApi['call'] = async (method, path, { token = adminToken, body, headers = {} } = {}) => {
-    const response = await fetch(url + path, {
+  const call: TestApi['call'] = async (method, path, { token = api.adminToken, body, headers = {} } = {}) => {
+    const response = await fetch(started.url + path, {
       method,
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -129,42 +127,32 @@ async function logIn(started: Pick<TestApi, 'app' | 'url' | 'database' | 'dataDi
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (isJson && text ? JSON.parse(text) : text) as never,
-    };
+    const parsed = (isJson && text ? JSON.parse(text) : text) as never;
+    return { status: response.status, headers: response.headers, body: parsed };
   };
-  const login = async (name: string, password: string): Promise<string> => {
-    const answer = await call<{ token: string }>('POST', '/api/v1/sessions', {
-      token: null,
-      body: { login: name, password },
-    });
-    if (answer.status !== 201) throw new Error(`${name} could not log in: ${JSON.stringify(answer.body)}`);
-    return answer.body.token;
-  };
-  const create = async <T>(path: string, body: unknown): Promise<T> => {
-    const answer = await call<T>('POST', path, { body });
+  const create = async <T>(path: string, body: unknown, token?: null): Promise<T> => {
+    const answer = await call<T>('POST', path, { body, token });
     if (answer.status !== 201) throw new Error(`POST ${path}: ${JSON.stringify(answer.body)}`);
     return answer.body;
   };
-  const createUser: TestApi['createUser'] = async (tenantKey, name, roles, allTenants = false) => {
-    const body = { login: name, name, roles, tenantId: tenantKey, allTenants };
-    const user = await create<{ id: string; password: string }>('/api/v1/users', body);
-    const token = await login(name, user.password);
-    return { tenantKey, userKey: user.id, login: name, password: user.password, token };
-  };
-  const adminPassword = app.get(Bootstrap).initialPassword ?? '';
-  adminToken = await login('admin', adminPassword);
-  return {
+  const login = async (name: string, password: string): Promise<string> =>
+    (await create<{ token: string }>('/api/v1/sessions', { login: name, password }, null)).token;
+  const api: TestApi = {
     ...started,
-    adminToken,
-    adminPassword,
+    adminToken: '',
+    adminPassword: started.app.get(Bootstrap).initialPassword ?? '',
     call,
-    createUser,
+    createUser: async (tenantKey, name, roles, allTenants = false) => {
+      const body = { login: name, name, roles, tenantId: tenantKey, allTenants };
+      const user = await create<{ id: string; password: string }>('/api/v1/users', body);
+      const token = await login(name, user.password);
+      return { tenantKey, userKey: user.id, login: name, password: user.password, token };
+    },
     createTenant: async (code, roles = ['operator']) => {
       const tenant = await create<{ id: string }>('/api/v1/tenants', { code, name: code });
-      return createUser(tenant.id, `${roles[0]}.${code}`, roles);
+      return api.createUser(tenant.id, `${roles[0]}.${code}`, roles);
     },
   };
+  api.adminToken = await login('admin', api.adminPassword);
+  return api;
 }
