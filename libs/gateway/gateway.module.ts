@@ -1,4 +1,5 @@
 import { Inject, Module } from '@nestjs/common';
+import { DevicesModule } from '#libs/devices';
 import { configProvider, HEALTH, type Health, LIFECYCLE, type Lifecycle, startOrder } from '#libs/runtime';
 import { DeviceLogin } from './device-login.js';
 import { gatewayConfig } from './gateway.config.js';
@@ -12,8 +13,9 @@ import { PublishGate } from './mqtt-broker/publish-gate.js';
 import { SessionTable } from './mqtt-broker/session-table.js';
 import { RawIntake } from './raw-intake.js';
 
-/** Device connections over MQTT and HTTP, into the `raw` stream. Needs the stream and the device directory. */
+/** Device connections over MQTT and HTTP, into the `raw` stream. Needs the stream and the registry. */
 @Module({
+  imports: [DevicesModule],
   providers: [
     configProvider(gatewayConfig),
     DeviceLogin,

@@ -2,8 +2,7 @@ import 'reflect-metadata';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { DeviceDirectory } from '#libs/devices';
-import { openTestDirectory } from '#libs/devices/testing';
-import type { Database } from '#libs/registry-db';
+import { DATABASE, type Database } from '#libs/registry-db';
 import { LIFECYCLE, type Lifecycle, METRICS, type Metrics, RuntimeModule } from '#libs/runtime';
 import { STREAM, type StreamLog } from '#libs/stream';
 import { GatewayModule } from '../gateway.module.js';
@@ -24,14 +23,14 @@ export interface TestGateway {
 @Global()
 @Module({})
 class Surroundings {
-  static of(stream: StreamLog, directory: DeviceDirectory): DynamicModule {
+  static of(stream: StreamLog, database: Database): DynamicModule {
     return {
       module: Surroundings,
       providers: [
         { provide: STREAM, useValue: stream },
-        { provide: DeviceDirectory, useValue: directory },
+        { provide: DATABASE, useValue: database },
       ],
-      exports: [STREAM, DeviceDirectory],
+      exports: [STREAM, DATABASE],
     };
   }
 }
@@ -45,12 +44,12 @@ export async function openTestGateway(
   database: Database,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<TestGateway> {
-  const opened = await openTestDirectory(database, { stream });
   const settings = {
     GATEWAY_HOST: '127.0.0.1',
     MQTT_PORT: '0',
     INGEST_PORT: '0',
     LOG_LEVEL: 'silent',
+    DEVICES_POLL_MS: '20',
     ...environment,
   };
   const app = await NestFactory.createApplicationContext(
@@ -58,7 +57,7 @@ export async function openTestGateway(
       module: TestApp,
       imports: [
         RuntimeModule.forRoot({ app: 'gateway-test', environment: settings }),
-        Surroundings.of(stream, opened.directory),
+        Surroundings.of(stream, database),
         GatewayModule,
       ],
     },
@@ -72,7 +71,7 @@ export async function openTestGateway(
     mqttPort: addresses.mqttPort,
     mqttTlsPort: addresses.mqttTlsPort,
     ingestPort: addresses.ingestPort,
-    directory: opened.directory,
+    directory: app.get(DeviceDirectory, { strict: false }),
     metrics,
     metric: async (name, labels = {}) => {
       const found = await metrics.registry.getSingleMetric(name)?.get();
@@ -84,7 +83,6 @@ export async function openTestGateway(
     stop: async () => {
       await lifecycle.stop();
       await app.close();
-      await opened.stop();
     },
   };
 }
