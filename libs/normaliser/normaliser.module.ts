@@ -1,9 +1,10 @@
-import { Module } from '@nestjs/common';
-import { DevicesModule } from '#libs/devices';
+import { Global, Module } from '@nestjs/common';
+import { DevicesModule, GOLDEN_FRAME_CHECK } from '#libs/devices';
 import { configProvider } from '#libs/runtime';
 import { WindowStore } from './dedupe/window-store.js';
 import { DryRunController } from './dry-run/dry-run.controller.js';
 import { DryRunService } from './dry-run/dry-run.service.js';
+import { GoldenFrames } from './dry-run/golden-frames.js';
 import { ProductVersionRepository } from './dry-run/product-version.repository.js';
 import { codecConfig, normaliserConfig } from './normaliser.config.js';
 import { NormaliserEngine } from './normaliser.engine.js';
@@ -26,7 +27,8 @@ import { NormaliserStage } from './normaliser.stage.js';
 })
 export class NormaliserStageModule {}
 
-/** The REST API for trying frames on a product. */
+/** The REST API for trying frames on a product. Global, because it binds the check that publishing a product asks for. */
+@Global()
 @Module({
   controllers: [DryRunController],
   providers: [
@@ -35,6 +37,8 @@ export class NormaliserStageModule {}
     NormaliserEngine,
     DryRunService,
     ProductVersionRepository,
+    { provide: GOLDEN_FRAME_CHECK, useClass: GoldenFrames },
   ],
+  exports: [GOLDEN_FRAME_CHECK],
 })
 export class NormaliserApiModule {}
