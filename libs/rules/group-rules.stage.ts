@@ -41,7 +41,7 @@ export class GroupRulesStage {
       const rule = this.book.byOrdinal(reading.ruleOrdinal);
       const key = keyOf(reading);
       const kept = groups.get(key);
-      if (!rule || rule.definition.kind !== 'group') continue;
+      if (rule?.definition.kind !== 'group') continue;
       const next = this.judge(rule, reading, kept, output);
       groups.set(key, next);
       output.save(key, next && encode(next));

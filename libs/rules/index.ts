@@ -1,3 +1,4 @@
+export * from './backtest.js';
 export * from './rule.js';
 export * from './rule-definition.js';
 export * from './rule-event.js';

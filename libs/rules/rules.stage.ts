@@ -118,7 +118,7 @@ export class RulesStage {
     touched: TrackedDevice[],
   ): void {
     const version = this.judge.book.version;
-    const everybody = partition.bookVersion !== version && partition.bookVersion > 0;
+    const everybody = partition.bookVersion !== version;
     partition.bookVersion = version;
     const keys = everybody ? partition.devices.keys() : partition.changed.values();
     for (const key of keys) {
@@ -154,6 +154,7 @@ export class RulesStage {
     const partition = new RulesPartition(source.lane, source.partition, capacity);
     const [listening] = await this.stream.readState(group, source.partition, [partition.listeningKey]);
     partition.resumeListening(listening);
+    partition.bookVersion = this.judge.book.version;
     this.partitions.set(name, partition);
     return partition;
   }

@@ -26,7 +26,7 @@ export function readDelta(rule: DefinitionOf<'delta'>, state: DeltaState, event:
   const { metric, value, observedAt } = event;
   if (metric === rule.identityMetric) return readIdentity(state, value, observedAt);
   if (metric !== rule.metric || typeof value !== 'number' || observedAt < state.seen) return still(state);
-  if (otherMeter(rule, state, event)) return still(state);
+  if (isFine(rule, state, value, observedAt) || otherMeter(rule, state, event)) return still(state);
   if (state.seen === 0) return still({ ...state, seen: observedAt, value, high: value, low: value }, true);
   const moved: DeltaState = { ...state, seen: observedAt, value };
   if (value < state.value && !isReverseFlow(rule, state, value, observedAt)) {
@@ -46,12 +46,18 @@ export function readDelta(rule: DefinitionOf<'delta'>, state: DeltaState, event:
       true,
     );
   }
-  if (value >= state.high) return still({ ...moved, high: value, low: value });
+  if (value >= state.high) return still({ ...state, seen: observedAt, value, high: value, low: value });
   const next: DeltaState = { ...moved, low };
   if (state.high - value <= rule.tolerance) return still(next);
   const fell = value < state.value;
   const evidence = () => ({ [metric]: value, highest: state.high, decrease: state.high - value });
   return fell || state.raisedAt === 0 ? speak(rule, next, observedAt, evidence) : still(next);
+}
+
+/** True for growth so small and soon that it may as well be noted with the next reading. */
+function isFine(rule: DefinitionOf<'delta'>, state: DeltaState, value: number, at: number): boolean {
+  const grown = value - state.high;
+  return grown >= 0 && state.raisedAt === 0 && at - state.seen < shortestStepMs && grown <= rule.tolerance / 10;
 }
 
 /** False for a rollover of the register, and for a fall faster than water can flow: another meter, or a register set by hand. */

@@ -119,6 +119,6 @@ function evidenceOf(rule: ThresholdRule, state: ThresholdState): { [key: string]
   rule.conditions.forEach((condition, i) => {
     if ((state.flags & (1 << i)) !== 0) evidence[condition.metric] = state.values[i] ?? null;
   });
-  if (state.since > 0) evidence['since'] = new Date(state.since).toISOString();
+  if (state.since > 0) evidence.since = new Date(state.since).toISOString();
   return evidence;
 }

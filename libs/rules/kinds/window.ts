@@ -5,6 +5,9 @@ import { type Evaluation, hush, quiet, type Standing, speak, still } from './sta
 
 type WindowRule = DefinitionOf<'window'>;
 
+/** A counter that reports more often than this within a slot is not looked at each time. */
+const finenessPerSlot = 60;
+
 export interface WindowState extends Standing {
   /** Event time and value of the newest reading; 0 before the first. */
   seen: number;
@@ -44,6 +47,7 @@ export function readWindow(rule: WindowRule, state: WindowState, event: ReadingE
   if (metric !== rule.metric || typeof value !== 'number' || observedAt < state.seen) return still(state);
   const slot = Math.floor(observedAt / rule.slotMs);
   const passed = slot - state.slot;
+  if (passed === 0 && isFine(rule, state, value, observedAt)) return still(state);
   if (isUnknown(rule, state, value, observedAt, passed)) {
     const started = { ...state, seen: observedAt, value, slot, sum: 0, count: 0, partial: true, run: 0, ring: [] };
     if (rule.aggregate !== 'increase') gather(rule, started, value);
@@ -64,6 +68,11 @@ export function readWindow(rule: WindowRule, state: WindowState, event: ReadingE
   return rule.test === 'every'
     ? sayEvery(rule, next, observedAt, verdict)
     : sayTotal(rule, next, observedAt, passed > 0);
+}
+
+/** True for a counter's reading so soon after the last that its increase may as well be counted with the next. */
+function isFine(rule: WindowRule, state: WindowState, value: number, at: number): boolean {
+  return rule.aggregate === 'increase' && value >= state.value && at - state.seen < rule.slotMs / finenessPerSlot;
 }
 
 /** Nothing is known of the time since the last reading: there was none, or too long ago, or the counter fell, or a slot is missing. */
