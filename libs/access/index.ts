@@ -5,6 +5,4 @@ export { Authenticator, bearerToken } from './authenticator.js';
 export { Bootstrap } from './bootstrap.js';
 export { configureHttp } from './http/configure-http.js';
 export * from './principal.js';
-export { permissionsOf } from './role-permissions.js';
-export { type Route, Routes } from './routes.js';
 export { SecretBox } from './secret-box.js';

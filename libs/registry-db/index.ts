@@ -1,6 +1,5 @@
 export * from './database.js';
 export { EmbeddedRegistry } from './embedded-registry.js';
-export { migrateRegistry } from './migrate.js';
 export * from './registry-db.config.js';
 export * from './registry-db.module.js';
 export * from './schema/index.js';

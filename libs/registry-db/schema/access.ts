@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { bigint, boolean, index, integer, pgTable, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { bytes, instant, key } from './columns.js';
 
@@ -36,7 +37,7 @@ export const users = pgTable(
     updatedAt: instant('updated_at')
       .notNull()
       .defaultNow()
-      .$onUpdate(() => new Date()),
+      .$onUpdate(() => sql`now()`),
   },
   (table) => [index('users_tenant').on(table.tenantKey, table.key)],
 );

@@ -119,7 +119,7 @@ export const devices = pgTable(
     updatedAt: instant('updated_at')
       .notNull()
       .defaultNow()
-      .$onUpdate(() => new Date()),
+      .$onUpdate(() => sql`now()`),
     changed: changed(),
   },
   (table) => [

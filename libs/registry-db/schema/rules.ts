@@ -32,7 +32,7 @@ export const rules = pgTable(
     updatedAt: instant('updated_at')
       .notNull()
       .defaultNow()
-      .$onUpdate(() => new Date()),
+      .$onUpdate(() => sql`now()`),
     deletedAt: instant('deleted_at'),
     changed: transactionId('changed')
       .notNull()
