@@ -12,6 +12,14 @@ export interface StoreBatch {
   data: Uint8Array;
 }
 
+/** What a batch brought; all 0 where it had been stored before. */
+export interface StoredBatch {
+  messages: number;
+  readings: number;
+  /** When its oldest message was received, epoch milliseconds. */
+  oldestReceivedAt: number;
+}
+
 /** A stored reading. Times are epoch milliseconds. */
 export interface StoredReading extends Reading {
   deviceKey: string;
@@ -67,8 +75,11 @@ export interface TelemetryStore {
   /** What keeps the store from serving, in words; undefined where nothing does. */
   problem(): Promise<string | undefined>;
 
-  /** Durable when it resolves. Batches of one (lane, partition) come in order of position. */
-  append(batches: readonly StoreBatch[]): Promise<void>;
+  /**
+   * Durable when it resolves, with what each batch brought. Batches of one (lane, partition) come in order of position. An
+   * error with `retryable: true` is the store's trouble; any other is the batch's.
+   */
+  append(batches: readonly StoreBatch[]): Promise<StoredBatch[]>;
 
   /** The highest position stored of each (lane, partition). */
   positions(): Promise<{ lane: Lane; partition: number; position: number }[]>;

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Day } from './day-calendar.js';
+import type { Day } from '../day-calendar.js';
 import { late, type Part, type Parts } from './parts.js';
 import type { PartKind } from './schema.js';
 import type { DecodedBatch } from './store-protocol.js';

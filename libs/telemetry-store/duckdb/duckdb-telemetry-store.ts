@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Clock, Logger } from '#libs/runtime';
-import type { StoreBatch, TelemetryStore } from '../telemetry-store.port.js';
+import type { StoreBatch, StoredBatch, TelemetryStore } from '../telemetry-store.port.js';
 import { findStore } from './rendezvous.js';
 import { StoreClient, StoreUnavailable } from './store-client.js';
 import { StoreOwner } from './store-owner.js';
@@ -90,11 +90,11 @@ export class DuckdbTelemetryStore implements TelemetryStore {
     return this.client ? undefined : 'no line to the thread that owns the store';
   }
 
-  async append(batches: readonly StoreBatch[]): Promise<void> {
-    if (batches.length === 0) return;
+  async append(batches: readonly StoreBatch[]): Promise<StoredBatch[]> {
+    if (batches.length === 0) return [];
     const request = appendRequest(batches, this.clock.now());
     const client = await this.connect();
-    await client.request<void>(request, appendTimeoutMs, [request.data.buffer as ArrayBuffer]);
+    return client.request<StoredBatch[]>(request, appendTimeoutMs, [request.data.buffer as ArrayBuffer]);
   }
 
   positions(): ReturnType<TelemetryStore['positions']> {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { BroadcastChannel, type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
-import { isFatal } from './group-queue.js';
+import { isEngineTrouble, isFatal } from './group-queue.js';
 import { StoreEngine } from './store-engine.js';
 import {
   channelOf,
   type Greeting,
   type OwnerMessage,
+  type StoreFailure,
   type StoreMessage,
   type StoreOptions,
   type StoreReply,
@@ -55,9 +56,13 @@ function serve(engine: StoreEngine, port: MessagePort): void {
   });
 }
 
-function failureOf(error: Error) {
-  if (error instanceof StoreRefusal) return { message: error.message, status: error.status, code: error.code };
-  return { message: error.message };
+function failureOf(error: Error): StoreFailure {
+  const { message } = error;
+  if (error instanceof StoreRefusal) {
+    const { status, code } = error;
+    return { message, status, code, retryable: status >= 500 };
+  }
+  return { message, retryable: isEngineTrouble(error) };
 }
 
 /** DuckDB serves nothing more until it is opened again: the owner starts another thread. */

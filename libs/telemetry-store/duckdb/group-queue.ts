@@ -1,6 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { decodeNormalisedMessages } from '#libs/contracts';
+import { decodeNormalisedMessages, type NormalisedMessage } from '#libs/contracts';
+import type { StoredBatch } from '../telemetry-store.port.js';
 import type { GroupWriter } from './group-writer.js';
+import { placeOf } from './reading-rows.js';
 import { readColumns, sourceOf } from './schema.js';
 import type { AppendRequest, DecodedBatch } from './store-protocol.js';
 import { storeBusy } from './store-refusal.js';
@@ -12,7 +14,7 @@ const maxGroupBytes = 1_048_576;
 
 interface Waiting {
   request: AppendRequest;
-  resolve: () => void;
+  resolve: (stored: StoredBatch[]) => void;
   reject: (error: Error) => void;
 }
 
@@ -45,7 +47,7 @@ export class GroupQueue {
   }
 
   /** Durable when it resolves. */
-  append(request: AppendRequest): Promise<void> {
+  append(request: AppendRequest): Promise<StoredBatch[]> {
     if (this.waiting.length >= maxWaiting) return Promise.reject(storeBusy());
     return new Promise((resolve, reject) => {
       this.waiting.push({ request, resolve, reject });
@@ -80,8 +82,8 @@ export class GroupQueue {
       const group = this.take();
       if (group.length === 0) continue;
       try {
-        await this.commit(group);
-        for (const { resolve } of group) resolve();
+        const stored = await this.commit(group);
+        for (const [index, { resolve }] of group.entries()) resolve(stored[index] ?? []);
       } catch (error) {
         if (group.length === 1 || isFatal(error)) for (const { reject } of group) reject(error as Error);
         else await this.commitOneByOne(group);
@@ -100,25 +102,30 @@ export class GroupQueue {
     return this.waiting.splice(0, count);
   }
 
-  private async commit(group: readonly Waiting[]): Promise<void> {
+  private async commit(group: readonly Waiting[]): Promise<StoredBatch[][]> {
     const reached = new Map(this.reached);
     const batches: DecodedBatch[] = [];
+    const stored: StoredBatch[][] = [];
     let now = 0;
     for (const { request } of group) {
       now = Math.max(now, request.now);
+      const brought: StoredBatch[] = [];
+      stored.push(brought);
       for (const { lane, partition, position, offset, bytes } of request.batches) {
         const source = sourceOf(lane, partition);
-        if (position <= (reached.get(source) ?? 0)) continue;
+        if (position <= (reached.get(source) ?? 0)) {
+          brought.push({ messages: 0, readings: 0, oldestReceivedAt: 0 });
+          continue;
+        }
         reached.set(source, position);
-        batches.push({
-          source,
-          position,
-          messages: decodeNormalisedMessages(request.data.subarray(offset, offset + bytes)),
-        });
+        const messages = decodeNormalisedMessages(request.data.subarray(offset, offset + bytes));
+        batches.push({ source, position, messages, places: messages.map((m) => placeOf(m.messageId)) });
+        brought.push(measure(messages));
       }
     }
     await this.writer.write(batches, now);
     this.reached = reached;
+    return stored;
   }
 
   private async commitOneByOne(group: readonly Waiting[]): Promise<void> {
@@ -129,8 +136,8 @@ export class GroupQueue {
       try {
         if (sources.some((source) => refused.has(source)))
           throw new Error('an earlier entry of the partition was refused');
-        await this.commit([{ request, resolve, reject }]);
-        resolve();
+        const [stored] = await this.commit([{ request, resolve, reject }]);
+        resolve(stored ?? []);
       } catch (error) {
         for (const source of sources) refused.add(source);
         reject(error as Error);
@@ -142,4 +149,23 @@ export class GroupQueue {
 /** True where DuckDB has given up on the database until it is opened again. */
 export function isFatal(error: unknown): boolean {
   return /has been invalidated|FATAL Error/i.test((error as Error).message);
+}
+
+/** True where the machine is at fault (a full disk, a failed write, no memory), not what was to be stored. */
+export function isEngineTrouble(error: unknown): boolean {
+  return (
+    isFatal(error) ||
+    /^(?:IO|Out of Memory|TransactionContext|Transaction|Connection) Error/i.test((error as Error).message)
+  );
+}
+
+/** What a batch brings. */
+function measure(messages: readonly NormalisedMessage[]): StoredBatch {
+  let readings = 0;
+  let oldestReceivedAt = messages[0]?.receivedAt ?? 0;
+  for (const message of messages) {
+    oldestReceivedAt = Math.min(oldestReceivedAt, message.receivedAt);
+    for (const report of message.reports) readings += report.readings.length;
+  }
+  return { messages: messages.length, readings, oldestReceivedAt };
 }

@@ -4,7 +4,7 @@ import type { DayTargets } from './day-targets.js';
 import type { Dictionary } from './dictionary.js';
 import type { LatestMap } from './latest-map.js';
 import type { Part } from './parts.js';
-import { emptyCell, fillCell, placeOf } from './reading-rows.js';
+import { emptyCell, fillCell, type MessagePlace } from './reading-rows.js';
 import { addReading, frameColumns, type ReadingBuffer, RowBuffer, readingColumns } from './row-buffer.js';
 import type { DecodedBatch } from './store-protocol.js';
 
@@ -35,7 +35,9 @@ export class GroupWriter {
     await this.connection.run('BEGIN');
     try {
       for (const batch of batches) {
-        for (const message of batch.messages) await this.add(message, rows);
+        for (const [index, message] of batch.messages.entries()) {
+          await this.add(message, batch.places[index] as MessagePlace, rows);
+        }
       }
       await this.dictionary.save(this.connection);
       for (const part of rows.keys()) (part.kind === 'readings' ? this.readings : this.frames).get(part)?.flush();
@@ -59,8 +61,7 @@ export class GroupWriter {
     this.frames.delete(part);
   }
 
-  private async add(message: NormalisedMessage, rows: Map<Part, number>): Promise<void> {
-    const place = placeOf(message.messageId);
+  private async add(message: NormalisedMessage, place: MessagePlace, rows: Map<Part, number>): Promise<void> {
     const device = this.dictionary.idOf('device', message.deviceKey);
     const framePart = this.targets.partFor('frames', message.receivedAt);
     const frames = this.frames.get(framePart) ?? (await this.openFrames(framePart));

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Day, DayCalendar } from './day-calendar.js';
+import type { Day, DayCalendar } from '../day-calendar.js';
 import { columnsSql, type PartKind, readColumns, timeColumn } from './schema.js';
 
 /**

@@ -98,7 +98,7 @@ export function storedReading(deviceKey: string, cell: LatestCell, dictionary: D
   return {
     deviceKey,
     metric: dictionary.nameOf('metric', cell.metric),
-    value: valueOf(cell),
+    value: readingValue(cell),
     quality: cell.quality,
     observedAt: cell.observedAt,
     receivedAt: cell.receivedAt,
@@ -110,7 +110,7 @@ export function storedReading(deviceKey: string, cell: LatestCell, dictionary: D
   };
 }
 
-function valueOf(cell: LatestCell): ReadingValue {
+function readingValue(cell: LatestCell): ReadingValue {
   switch (cell.kind) {
     case valueKinds.number:
       return cell.value;

@@ -11,7 +11,16 @@ export class StoreUnavailable extends PlatformError {
   constructor(detail: string) {
     super(503, 'telemetry_store_unavailable', detail, {}, { 'retry-after': '5' });
   }
+
+  /** A stage comes back for as long as it takes. */
+  readonly retryable = true;
 }
+
+const busy = {
+  status: 503,
+  code: 'telemetry_store_busy',
+  message: 'The telemetry store has more to do than it can queue.',
+};
 
 interface Pending {
   resolve: (value: never) => void;
@@ -59,7 +68,7 @@ export class StoreClient {
 
   private turn(): Promise<void> {
     if (this.waiting.length >= maxWaiting) {
-      throw new PlatformError(503, 'telemetry_store_busy', 'The telemetry store has more to do than it can queue.');
+      throw errorOf({ ...busy, retryable: true });
     }
     return new Promise((resolve) => this.waiting.push(resolve));
   }
@@ -88,7 +97,11 @@ export class StoreClient {
   }
 }
 
-function errorOf({ status, code, message }: StoreFailure): Error {
-  if (status === undefined || code === undefined) return new Error(message);
-  return new PlatformError(status, code, message, {}, status === 503 ? { 'retry-after': '5' } : {});
+/** The error that crossed the line, with `retryable` for stages to see. */
+function errorOf({ status, code, message, retryable }: StoreFailure): Error {
+  const known = status !== undefined && code !== undefined;
+  const error = known
+    ? new PlatformError(status, code, message, {}, status === 503 ? { 'retry-after': '5' } : {})
+    : new Error(message);
+  return Object.assign(error, { retryable });
 }

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { DayCalendar } from '../day-calendar.js';
 import type { StoredReading } from '../telemetry-store.port.js';
 import { Compaction } from './compaction.js';
-import { DayCalendar } from './day-calendar.js';
 import { DayTargets } from './day-targets.js';
 import { Dictionary } from './dictionary.js';
 import { downsample } from './downsample-query.js';

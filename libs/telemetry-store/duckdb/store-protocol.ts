@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Lane, NormalisedMessage } from '#libs/contracts';
 import type { TelemetryStore } from '../telemetry-store.port.js';
+import type { MessagePlace } from './reading-rows.js';
 
 /** What the thread that owns DuckDB is started with. */
 export interface StoreOptions {
@@ -19,6 +20,8 @@ export interface DecodedBatch {
   source: number;
   position: number;
   messages: NormalisedMessage[];
+  /** Where each message came from: an id that is none is found before anything is written. */
+  places: MessagePlace[];
 }
 
 /** Entries on their way to the store: where each lies in `data`, one buffer that changes hands. */
@@ -50,6 +53,8 @@ export interface StoreFailure {
   /** Set where the caller is at fault or should come back later: a `PlatformError`. */
   status?: number;
   code?: string;
+  /** Nothing is wrong with the request. */
+  retryable: boolean;
 }
 
 export type StoreReply = { id: number; value: unknown } | { id: number; failure: StoreFailure };

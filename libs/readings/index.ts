@@ -1,0 +1,2 @@
+export * from './readings.config.js';
+export * from './readings.module.js';

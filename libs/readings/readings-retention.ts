@@ -1,0 +1,38 @@
+import { Inject } from '@nestjs/common';
+import { CLOCK, type Clock, LIFECYCLE, type Lifecycle, LOGGER, type Logger, Loop, startOrder } from '#libs/runtime';
+import {
+  TELEMETRY_STORE,
+  type TelemetryStore,
+  type TelemetryStoreConfig,
+  telemetryStoreConfig,
+} from '#libs/telemetry-store';
+
+const everyMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/** Once an hour, deletes days older than TELEMETRY_RETENTION_DAYS. */
+export class ReadingsRetention {
+  private readonly loop: Loop;
+
+  constructor(
+    @Inject(TELEMETRY_STORE) private readonly store: TelemetryStore,
+    @Inject(telemetryStoreConfig.KEY) private readonly config: TelemetryStoreConfig,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(LIFECYCLE) lifecycle: Lifecycle,
+  ) {
+    this.loop = new Loop({ name: 'readings retention', clock, logger, pollMs: everyMs, turn: () => this.turn() });
+    lifecycle.add({
+      name: 'readings retention',
+      order: startOrder.stages,
+      start: async () => this.loop.start(),
+      stop: () => this.loop.stop(),
+    });
+  }
+
+  private async turn(): Promise<boolean> {
+    const days = await this.store.deleteBefore(this.clock.now() - this.config.retentionDays * dayMs);
+    if (days > 0) this.logger.info({ days }, 'days of readings deleted by age');
+    return false;
+  }
+}

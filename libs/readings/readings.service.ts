@@ -1,0 +1,115 @@
+import { Inject } from '@nestjs/common';
+import type { Principal } from '#libs/access';
+import { type KnownDevice, ProductCatalogue } from '#libs/devices';
+import { CLOCK, type Clock, decodeCursor, type Page, type RuntimeConfig, runtimeConfig, toPage } from '#libs/runtime';
+import {
+  type Aggregation,
+  DayCalendar,
+  type StoredReading,
+  TELEMETRY_STORE,
+  type TelemetryStore,
+  type TimeRange,
+  withoutSequence,
+} from '#libs/telemetry-store';
+import { durationMs } from './duration.js';
+import { propertyOf, readingView, rfc3339 } from './reading-views.js';
+import type { LatestView, ReadingsQuery, ReadingView, SeriesQuery, SeriesView } from './readings.dto.js';
+import { rangeInvalid, stepInvalid } from './readings.errors.js';
+import { VisibleDevices } from './visible-devices.js';
+
+const dayMs = 86_400_000;
+const maxBuckets = 10_000;
+const defaultAggregations = { counter: 'increase', gauge: 'mean', state: 'last' } as const;
+
+/** Questions about readings, answered for one principal. */
+export class ReadingsService {
+  private readonly calendar: DayCalendar;
+
+  constructor(
+    @Inject(TELEMETRY_STORE) private readonly store: TelemetryStore,
+    @Inject(VisibleDevices) private readonly devices: VisibleDevices,
+    @Inject(ProductCatalogue) private readonly catalogue: ProductCatalogue,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(runtimeConfig.KEY) runtime: RuntimeConfig,
+  ) {
+    this.calendar = new DayCalendar(runtime.timeZone);
+  }
+
+  /** The latest readings of each device. Throws 404 where one is not there. */
+  async latest(principal: Principal, ids: readonly string[]): Promise<LatestView[]> {
+    const devices = [...new Set(ids.map((id) => this.devices.byId(principal, id)))];
+    const latest = await this.store.latest(devices.map((device) => device.key));
+    return devices.map((device) => ({
+      deviceId: device.id,
+      readings: (latest.get(device.key) ?? []).map((reading) => this.view(device, reading)).sort(byMetric),
+    }));
+  }
+
+  /** A page of a device's readings, in order of event time. */
+  async page(principal: Principal, id: string, query: ReadingsQuery): Promise<Page<ReadingView>> {
+    const device = this.devices.byId(principal, id);
+    const cursor = decodeCursor(query.cursor, 4);
+    const rows = await this.store.range({
+      deviceKey: device.key,
+      metrics: query.metric,
+      range: rangeOf(query, this.clock.now() + dayMs),
+      limit: query.limit + 1,
+      after: cursor && {
+        observedAt: Number(cursor[0]),
+        metric: String(cursor[1]),
+        seq: Number(cursor[2]),
+        messageId: String(cursor[3]),
+      },
+    });
+    return toPage(
+      rows,
+      query.limit,
+      (row) => [row.observedAt, row.metric, row.seq ?? withoutSequence, row.messageId],
+      (row) => this.view(device, row),
+    );
+  }
+
+  /** A metric of a device in buckets that begin with the local day. */
+  async series(principal: Principal, id: string, query: SeriesQuery): Promise<SeriesView> {
+    const device = this.devices.byId(principal, id);
+    const property = propertyOf(this.catalogue, device, query.metric);
+    const aggregation: Aggregation = query.aggregation ?? defaultAggregations[property?.kind ?? 'gauge'];
+    const range = rangeOf(query, this.clock.now());
+    const stepMs = durationMs(query.step);
+    if (stepMs === undefined) throw stepInvalid('give an ISO 8601 duration (PT15M, PT1H, P1D, P1W) or whole seconds.');
+    if ((range.to - range.from) / stepMs > maxBuckets) {
+      throw stepInvalid(`the range has more than ${maxBuckets} steps: ask for larger steps or a shorter range.`);
+    }
+    const originMs = this.calendar.dayOf(range.from).from;
+    const question = { deviceKeys: [device.key], metric: query.metric, range, stepMs, originMs, aggregation };
+    const buckets = (await this.store.downsample(question)).get(device.key) ?? [];
+    return {
+      deviceId: device.id,
+      metric: query.metric,
+      name: property?.name ?? null,
+      unit: aggregation === 'count' ? null : (property?.unit ?? null),
+      aggregation,
+      from: rfc3339(range.from),
+      to: rfc3339(range.to),
+      stepSeconds: stepMs / 1_000,
+      buckets: buckets.map(({ at, value }) => ({ at: rfc3339(at), value })),
+    };
+  }
+
+  private view(device: KnownDevice, reading: StoredReading): ReadingView {
+    return readingView(reading, propertyOf(this.catalogue, device, reading.metric));
+  }
+}
+
+/** The range of a query; the day before `to` where it does not say. Throws 400. */
+export function rangeOf(query: { from?: string; to?: string }, defaultTo: number): TimeRange {
+  const to = query.to === undefined ? defaultTo : Date.parse(query.to);
+  const from = query.from === undefined ? Math.min(to, defaultTo) - dayMs : Date.parse(query.from);
+  if (Number.isNaN(to) || Number.isNaN(from)) throw rangeInvalid('from, to: not a date of the calendar.');
+  if (from > to) throw rangeInvalid('from: must not be after to.');
+  return { from, to };
+}
+
+function byMetric(a: ReadingView, b: ReadingView): number {
+  return a.metric < b.metric ? -1 : 1;
+}
