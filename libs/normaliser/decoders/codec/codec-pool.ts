@@ -137,11 +137,11 @@ export class CodecPool {
   /** A thread died over this request: finds who did it. */
   private blame(pending: Pending, start: number, killed: Extract<ThreadEnd, { kind: 'killed' }>): void {
     this.kills.inc();
-    this.countFailure(pending.codec);
     const reason = killed.silent ? 'codec_timeout' : 'codec_crashed';
     if (killed.at < 0) {
       pending.loadingKills += 1;
       if (pending.loadingKills >= allowedKills) {
+        this.countFailure(pending.codec);
         this.refuseRest(pending, failed(reason, 'The codec does not come to an end while its script is loaded.'));
       }
       return;
@@ -150,6 +150,7 @@ export class CodecPool {
     const kills = (pending.kills.get(index) ?? 0) + 1;
     pending.kills.set(index, kills);
     if (kills >= allowedKills) {
+      this.countFailure(pending.codec);
       pending.answers[index] = failed(
         reason,
         'The codec does not come to an end on this frame, and its thread had to be killed.',

@@ -17,6 +17,7 @@ const sliceMs = 100;
 const maxAnswerLength = 65_536;
 /** How much longer a thread may take that has just been started, loads a script, or retries a suspect alone. */
 const patience = { starting: 40, loading: 8, suspect: 4 } as const;
+const looksPerWatch = 5;
 const heapMb = 128;
 
 interface Work {
@@ -50,7 +51,7 @@ export class CodecThread {
     return new Promise((resolve) => {
       this.current = { id: job.id, suspect, done: resolve };
       worker.postMessage(job);
-      this.watch(Atomics.load(this.words, 0), systemClock.now());
+      this.watch(Atomics.load(this.words, 0), 0);
     });
   }
 
@@ -88,13 +89,15 @@ export class CodecThread {
     return worker;
   }
 
-  /** Looks again and again whether the thread has moved on. */
-  private watch(seen: number, since: number): void {
-    this.cancelWatch = systemClock.after(this.config.watchdogMs / 5, () => {
+  /**
+   * Looks again and again whether the thread has moved on. It counts its looks instead of asking the clock: where the
+   * machine is too busy to let the watchdog run, the thread is likely to be kept waiting as well.
+   */
+  private watch(seen: number, looks: number): void {
+    this.cancelWatch = systemClock.after(this.config.watchdogMs / looksPerWatch, () => {
       const moved = Atomics.load(this.words, 0);
-      const now = systemClock.now();
-      if (moved !== seen) this.watch(moved, now);
-      else if (now - since < this.config.watchdogMs * this.patience()) this.watch(seen, since);
+      if (moved !== seen) this.watch(moved, 0);
+      else if (looks + 1 < looksPerWatch * this.patience()) this.watch(seen, looks + 1);
       else this.kill();
     });
   }
