@@ -1,8 +1,13 @@
 export * from './built-in/index.js';
 export * from './device-directory.js';
+export { visibleDevices } from './devices/device-visibility.js';
 export * from './devices.module.js';
+export { DevicesApiModule } from './devices-api.module.js';
 export * from './known-device.js';
-export * from './golden-frame-check.js';
 export { PresenceStageModule } from './presence/presence.module.js';
 export * from './product-catalogue.js';
+export * from './products/golden-frames.js';
+export { decoderSchema, thingModelSchema } from './products/product-definition.js';
+export * from './products/golden-frames.js';
+export { decoderSchema, thingModelSchema } from './products/product-definition.js';
 export * from './thing-model.js';
