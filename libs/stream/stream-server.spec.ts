@@ -80,7 +80,7 @@ describe('StreamServer', () => {
     const upper = await log.read(source, { maxEntries: 10, maxBytes: 1000 });
     expect(upper.map(({ data }) => Buffer.from(data).toString())).toEqual(['A', 'B']);
     expect(await log.readState('upper', 1, ['a', 'c'])).toEqual([Buffer.from('1'), undefined]);
-    expect(await metrics.render()).toContain('stream_entries_total{stream="letters",group="upper"} 3');
+    await until(async () => (await metrics.render()).includes('stream_entries_total{stream="letters",group="upper"} 3'));
   });
 
   it('gives the same entries again after a failure, with the error as thrown, and resets the class first', async () => {

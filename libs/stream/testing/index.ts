@@ -1,2 +1,4 @@
+export type { LogUnderTest, OpenLog } from './contract-scene.js';
+export * from './describe-stream-log.js';
 export * from './open-test-stream.js';
 export * from './run-stage.js';
