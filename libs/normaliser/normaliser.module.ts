@@ -4,7 +4,7 @@ import { configProvider } from '#libs/runtime';
 import { WindowStore } from './dedupe/window-store.js';
 import { DryRunController } from './dry-run/dry-run.controller.js';
 import { DryRunService } from './dry-run/dry-run.service.js';
-import { GoldenFrames } from './dry-run/golden-frames.js';
+import { goldenFrameCheck } from './dry-run/golden-frames.js';
 import { ProductVersionRepository } from './dry-run/product-version.repository.js';
 import { codecConfig, normaliserConfig } from './normaliser.config.js';
 import { NormaliserEngine } from './normaliser.engine.js';
@@ -37,7 +37,7 @@ export class NormaliserStageModule {}
     NormaliserEngine,
     DryRunService,
     ProductVersionRepository,
-    { provide: GOLDEN_FRAME_CHECK, useClass: GoldenFrames },
+    { provide: GOLDEN_FRAME_CHECK, useFactory: goldenFrameCheck, inject: [NormaliserEngine] },
   ],
   exports: [GOLDEN_FRAME_CHECK],
 })

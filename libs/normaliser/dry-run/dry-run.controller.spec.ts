@@ -13,16 +13,14 @@ beforeAll(async () => {
   await seedDevices(api.database, {});
   vendor = await api.createTenant('vendor', ['vendor']);
   stranger = await api.createTenant('stranger', ['vendor']);
-  await api.database
-    .insert(products)
-    .values({
-      id: 'own',
-      ownerTenantKey: vendor.tenantKey,
-      nameZh: '表',
-      nameEn: 'Meter',
-      domain: 'water',
-      lane: 'bulk',
-    });
+  await api.database.insert(products).values({
+    id: 'own',
+    ownerTenantKey: vendor.tenantKey,
+    nameZh: '表',
+    nameEn: 'Meter',
+    domain: 'water',
+    lane: 'bulk',
+  });
 });
 
 afterAll(() => api.stop());
