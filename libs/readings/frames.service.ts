@@ -6,7 +6,7 @@ import { CLOCK, type Clock, decodeCursor, type Page, toPage } from '#libs/runtim
 import { TELEMETRY_STORE, type TelemetryStore } from '#libs/telemetry-store';
 import { frameView } from './reading-views.js';
 import type { FramesQuery, FrameView } from './readings.dto.js';
-import { frameNotFound } from './readings.errors.js';
+import { cursorInvalid, frameNotFound } from './readings.errors.js';
 import { rangeOf } from './readings.service.js';
 import { VisibleDevices } from './visible-devices.js';
 
@@ -24,12 +24,12 @@ export class FramesService {
   /** A page of a device's frames, newest first. */
   async page(principal: Principal, id: string, query: FramesQuery): Promise<Page<FrameView>> {
     const device = this.devices.byId(principal, id);
-    const cursor = decodeCursor(query.cursor, 2);
+    const before = beforeOf(query.cursor);
     const rows = await this.store.frames({
       deviceKey: device.key,
       range: rangeOf(query, this.clock.now() + dayMs),
       limit: query.limit + 1,
-      before: cursor && { receivedAt: Number(cursor[0]), messageId: String(cursor[1]) },
+      before,
     });
     return toPage(
       rows,
@@ -46,4 +46,11 @@ export class FramesService {
     if (!frame) throw frameNotFound(messageId);
     return frameView(frame, this.catalogue);
   }
+}
+
+function beforeOf(cursor: string | undefined): Parameters<TelemetryStore['frames']>[0]['before'] {
+  const [receivedAt, messageId] = decodeCursor(cursor, 2) ?? [];
+  if (cursor === undefined) return undefined;
+  if (typeof receivedAt !== 'number' || typeof messageId !== 'string' || !parseMessageId(messageId)) throw cursorInvalid();
+  return { receivedAt, messageId };
 }

@@ -9,6 +9,10 @@ export const frameNotFound = (messageId: string): PlatformError => notFound('fra
 /** 400 for a range that ends before it begins, or spans too much. */
 export const rangeInvalid = (problem: string): PlatformError => invalid('range_invalid', problem);
 
+/** 400 for a cursor of another list. */
+export const cursorInvalid = (): PlatformError =>
+  invalid('cursor_invalid', 'cursor: not one this list gave; pass nextCursor of the page before, unchanged.');
+
 /** 400 for a step that is no duration, or makes too many buckets. */
 export const stepInvalid = (problem: string): PlatformError => invalid('step_invalid', `step: ${problem}`);
 

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import type { Principal } from '#libs/access';
+import { parseMessageId } from '#libs/contracts';
 import { type KnownDevice, ProductCatalogue } from '#libs/devices';
 import { CLOCK, type Clock, decodeCursor, type Page, type RuntimeConfig, runtimeConfig, toPage } from '#libs/runtime';
 import {
@@ -14,7 +15,7 @@ import {
 import { durationMs } from './duration.js';
 import { propertyOf, readingView, rfc3339 } from './reading-views.js';
 import type { LatestView, ReadingsQuery, ReadingView, SeriesQuery, SeriesView } from './readings.dto.js';
-import { rangeInvalid, stepInvalid } from './readings.errors.js';
+import { cursorInvalid, rangeInvalid, stepInvalid } from './readings.errors.js';
 import { VisibleDevices } from './visible-devices.js';
 
 const dayMs = 86_400_000;
@@ -48,18 +49,13 @@ export class ReadingsService {
   /** A page of a device's readings, in order of event time. */
   async page(principal: Principal, id: string, query: ReadingsQuery): Promise<Page<ReadingView>> {
     const device = this.devices.byId(principal, id);
-    const cursor = decodeCursor(query.cursor, 4);
+    const after = afterOf(query.cursor);
     const rows = await this.store.range({
       deviceKey: device.key,
       metrics: query.metric,
       range: rangeOf(query, this.clock.now() + dayMs),
       limit: query.limit + 1,
-      after: cursor && {
-        observedAt: Number(cursor[0]),
-        metric: String(cursor[1]),
-        seq: Number(cursor[2]),
-        messageId: String(cursor[3]),
-      },
+      after,
     });
     return toPage(
       rows,
@@ -108,6 +104,14 @@ export function rangeOf(query: { from?: string; to?: string }, defaultTo: number
   if (Number.isNaN(to) || Number.isNaN(from)) throw rangeInvalid('from, to: not a date of the calendar.');
   if (from > to) throw rangeInvalid('from: must not be after to.');
   return { from, to };
+}
+
+function afterOf(cursor: string | undefined): Parameters<TelemetryStore['range']>[0]['after'] {
+  const [observedAt, metric, seq, messageId] = decodeCursor(cursor, 4) ?? [];
+  if (cursor === undefined) return undefined;
+  if (typeof observedAt !== 'number' || typeof metric !== 'string' || typeof seq !== 'number') throw cursorInvalid();
+  if (typeof messageId !== 'string' || !parseMessageId(messageId)) throw cursorInvalid();
+  return { observedAt, metric, seq, messageId };
 }
 
 function byMetric(a: ReadingView, b: ReadingView): number {
