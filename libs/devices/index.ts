@@ -8,6 +8,4 @@ export { PresenceStageModule } from './presence/presence.module.js';
 export * from './product-catalogue.js';
 export * from './products/golden-frames.js';
 export { decoderSchema, thingModelSchema } from './products/product-definition.js';
-export * from './products/golden-frames.js';
-export { decoderSchema, thingModelSchema } from './products/product-definition.js';
 export * from './thing-model.js';

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
+import { DevicesApiModule, DevicesModule } from '#libs/devices';
 import { seedDevices } from '#libs/devices/testing';
 import { products } from '#libs/registry-db';
+import { StreamModule } from '#libs/stream';
 import { NormaliserApiModule } from '../normaliser.module.js';
 
 let api: TestApi;
@@ -9,7 +11,7 @@ let vendor: TestTenant;
 let stranger: TestTenant;
 
 beforeAll(async () => {
-  api = await startTestApi([NormaliserApiModule]);
+  api = await startTestApi([StreamModule, DevicesModule, DevicesApiModule, NormaliserApiModule]);
   await seedDevices(api.database, {});
   vendor = await api.createTenant('vendor', ['vendor']);
   stranger = await api.createTenant('stranger', ['vendor']);
@@ -58,5 +60,43 @@ describe('POST /api/v1/products/{id}/decode', () => {
       ),
     );
     expect(statuses).toEqual([404, 401, 403]);
+  });
+});
+
+describe('POST /api/v1/products/{id}/versions/{version}/publish', () => {
+  const product = {
+    id: 'pulse-meter',
+    name: { zh: '脉冲水表', en: 'Pulse meter' },
+    domain: 'water',
+    expectedIntervalMs: 3_600_000,
+    thingModel: {
+      properties: [
+        { identifier: 'battery', name: { zh: '电压', en: 'Voltage' }, type: 'number', kind: 'gauge', unit: 'V' },
+      ],
+      events: [],
+      commands: [],
+    },
+    goldenFrames: [{ name: 'full battery', kind: 'up', port: 1, hex: '24', expected: { battery: 3.6 } }],
+  };
+  const codec = (script: string) => ({
+    kind: 'codec',
+    script,
+    mapping: [{ field: 'v', metric: 'battery', scale: 0.1 }],
+  });
+
+  it('refuses a version whose golden frames do not decode, with the place in its script, and takes the mended one', async () => {
+    const wrong = codec('function decodeUplink(input) {\n  return input.nothing.at.all;\n}');
+    const right = codec('function decodeUplink(input) { return { data: { v: input.bytes[0] } }; }');
+    const { token } = vendor;
+    const made = await api.call('POST', '/api/v1/products', { token, body: { ...product, decoder: wrong } });
+    expect(made.status).toBe(201);
+    const refused = await api.call('POST', '/api/v1/products/pulse-meter/versions/1/publish', { token });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toMatch(/golden_frames_failed.*full battery.*codec_exception.*line 2/);
+    const { id: _id, name: _name, domain: _domain, ...version } = product;
+    await api.call('POST', '/api/v1/products/pulse-meter/versions', { token, body: { ...version, decoder: right } });
+    const published = await api.call('POST', '/api/v1/products/pulse-meter/versions/2/publish', { token });
+    expect([published.status, published.body]).toEqual([expect.any(Number), expect.objectContaining({ version: 2 })]);
+    expect(published.status).toBeLessThan(300);
   });
 });
