@@ -71,6 +71,12 @@ export class DeviceDirectory {
     return known ?? (isUuid(key) ? await this.byKeyLookups.ask(key) : undefined);
   }
 
+  /** As `byId`, but asks the registry once where memory has no answer: a device just registered is found at once. */
+  async findById(id: string): Promise<KnownDevice | undefined> {
+    const canonical = canonicalDeviceId(id);
+    return this.table.byId(canonical) ?? (deviceIdPattern.test(id) ? this.byIdLookups.ask(canonical) : undefined);
+  }
+
   /** The devices of a building, by `KnownDevice.building`; retired ones included. */
   members(building: string): readonly KnownDevice[] {
     return this.table.members(building);

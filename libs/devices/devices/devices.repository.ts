@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { aliasedTable, and, asc, eq, gt, ilike, inArray, like, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, ilike, inArray, like, ne, or, type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { Principal } from '#libs/access';
 import { canonicalDeviceId } from '#libs/contracts';
 import { DATABASE, type Database, devicePresence, devices, installations, products } from '#libs/registry-db';
@@ -10,7 +11,7 @@ import type { DeviceQuery } from './devices.dto.js';
 export type NewDeviceRow = typeof devices.$inferInsert;
 export type DeviceChanges = Partial<Omit<NewDeviceRow, 'key' | 'id' | 'tenantKey' | 'productKey'>>;
 
-const gateways = aliasedTable(devices, 'gateways');
+const gateways = alias(devices, 'gateways');
 
 /** Devices in the registry. */
 @Injectable()

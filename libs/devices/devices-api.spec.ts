@@ -1,0 +1,368 @@
+import { Global, Module } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { and, eq } from 'drizzle-orm';
+import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
+import { devicePresence, devices, products, productVersions } from '#libs/registry-db';
+import { builtInProducts } from './built-in/index.js';
+import { DevicesApiModule } from './devices-api.module.js';
+import { BuiltInSeeder } from './products/built-in-seeder.js';
+import { GOLDEN_FRAME_CHECK, type GoldenFrame } from './products/golden-frames.js';
+
+/** Stands for the normaliser: a frame decodes where its bytes are 00. */
+const check = async (_version: unknown, frames: readonly GoldenFrame[]) =>
+  frames.filter(({ hex }) => hex !== '00').map(({ name }) => ({ frame: name, problem: 'does not decode' }));
+
+@Global()
+@Module({ providers: [{ provide: GOLDEN_FRAME_CHECK, useValue: check }], exports: [GOLDEN_FRAME_CHECK] })
+class CheckModule {}
+
+interface Listing<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+interface Problem {
+  code: string;
+  errors?: { field: string; problem: string }[];
+}
+type Device = Record<string, unknown> & { id: string; revision: number; secret: string };
+
+describe('devices over REST', () => {
+  let api: TestApi;
+  let water: TestTenant;
+  let fire: TestTenant;
+  let vendor: TestTenant;
+
+  const as = (who: TestTenant, more: object = {}) => ({ token: who.token, ...more });
+  const model = { properties: [], events: [], commands: [] };
+
+  async function register(who: TestTenant, body: object): Promise<Device> {
+    const answer = await api.call<Device>('POST', '/api/v1/devices', as(who, { body }));
+    expect(answer).toMatchObject({ status: 201 });
+    return answer.body;
+  }
+
+  beforeAll(async () => {
+    api = await startTestApi([CheckModule, DevicesApiModule]);
+    water = await api.createTenant('water-bureau', ['operator']);
+    fire = await api.createTenant('fire-brigade', ['operator']);
+    vendor = await api.createTenant('acme', ['vendor']);
+  });
+  afterAll(async () => {
+    await api.stop();
+  });
+
+  describe('products', () => {
+    it('has the built-in ones, published, and publishes a new version only where one changed', async () => {
+      const { body } = await api.call<Listing<{ id: string; currentVersion: number }>>('GET', '/api/v1/products', as(water));
+      expect(body.items.map(({ id, currentVersion }) => [id, currentVersion])).toEqual([
+        ['fire-detector', 1],
+        ['parking-sensor', 1],
+        ['water-meter', 1],
+        ['water-meter-cjt188', 1],
+      ]);
+      const seeder = api.app.get(BuiltInSeeder, { strict: false });
+      await seeder.seed(builtInProducts);
+      const [first] = builtInProducts;
+      if (!first) throw new Error('no built-in product');
+      await seeder.seed([{ ...first, expectedIntervalMs: 60_000 }]);
+      const [row] = await api.database.select().from(products).where(eq(products.id, first.id));
+      expect(row?.currentVersion).toBe(2);
+      const versions = await api.database.select().from(productVersions).where(eq(productVersions.productKey, row?.key ?? ''));
+      expect(versions).toHaveLength(2);
+      await seeder.seed(builtInProducts);
+      const detail = await api.call<{ current: object }>('GET', '/api/v1/products/water-meter', as(water));
+      expect(detail.body).toMatchObject({ currentVersion: 3, current: { expectedIntervalMs: 1_800_000, status: 'published' } });
+    });
+
+    it('cannot be changed where built in', async () => {
+      const body = { thingModel: model, expectedIntervalMs: 60_000 };
+      const answer = await api.call<Problem>('POST', '/api/v1/products/water-meter/versions', as(vendor, { body }));
+      expect(answer).toMatchObject({ status: 409, body: { code: 'product_built_in' } });
+    });
+
+    it('names every field that cannot be used', async () => {
+      const property = { identifier: 'a.b', name: { zh: '甲', en: 'A' }, type: 'number', kind: 'gauge' };
+      const body = {
+        id: 'broken',
+        name: { zh: '坏', en: 'Broken' },
+        domain: 'water',
+        expectedIntervalMs: 5,
+        thingModel: {
+          properties: [
+            { ...property, unit: 'm³' },
+            { ...property, identifier: '1 2' },
+            { ...property, identifier: 'c', range: [2, 1] },
+            { ...property, identifier: 'd', type: 'boolean', range: [0, 1], kind: 'counter' },
+            property,
+          ],
+          events: [],
+          commands: [],
+          extra: 1,
+        },
+        decoder: { kind: 'magic' },
+      };
+      const answer = await api.call<Problem>('POST', '/api/v1/products', as(vendor, { body }));
+      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+      expect(new Set(answer.body.errors?.map(({ field }) => field))).toEqual(
+        new Set([
+          'thingModel',
+          'thingModel.properties.0.unit',
+          'thingModel.properties.1.identifier',
+          'thingModel.properties.2.range',
+          'thingModel.properties.3.range',
+          'thingModel.properties.3.kind',
+          'thingModel.properties.4.identifier',
+          'decoder.kind',
+          'expectedIntervalMs',
+        ]),
+      );
+    });
+
+    it('go from draft to published, once their golden frames decode, and never change after', async () => {
+      const frame = { name: 'one', kind: 'up', hex: 'ff', expected: { total: 1 } };
+      const version = { thingModel: model, expectedIntervalMs: 60_000, decoder: { kind: 'codec', script: 'x', mapping: [] } };
+      const body = { id: 'acme-meter', name: { zh: '水表', en: 'Meter' }, domain: 'water', ...version, goldenFrames: [frame] };
+      const path = '/api/v1/products/acme-meter/versions';
+      expect((await api.call('POST', '/api/v1/products', as(vendor, { body }))).status).toBe(201);
+      expect((await api.call('POST', '/api/v1/products', as(vendor, { body }))).status).toBe(409);
+
+      const refused = await api.call<Problem>('POST', `${path}/1/publish`, as(vendor));
+      expect(refused).toMatchObject({ status: 400, body: { code: 'golden_frames_failed' } });
+      const mended = { ...version, goldenFrames: [{ ...frame, hex: '00' }] };
+      expect((await api.call('PUT', `${path}/1`, as(vendor, { body: mended }))).status).toBe(200);
+      expect(await api.call('POST', `${path}/1/publish`, as(vendor))).toMatchObject({ status: 200, body: { status: 'published' } });
+      expect(await api.call('PUT', `${path}/1`, as(vendor, { body: mended }))).toMatchObject({ status: 409 });
+      expect(await api.call('POST', `${path}/1/publish`, as(vendor))).toMatchObject({ status: 409 });
+
+      expect(await api.call('POST', path, as(vendor, { body: version }))).toMatchObject({ body: { version: 2, status: 'draft' } });
+      expect(await api.call('POST', path, as(vendor, { body: version }))).toMatchObject({ body: { version: 3 } });
+      expect((await api.call('POST', `${path}/3/publish`, as(vendor))).status).toBe(200);
+      expect(await api.call('POST', `${path}/2/publish`, as(vendor))).toMatchObject({ body: { code: 'version_overtaken' } });
+      const listed = await api.call<Listing<{ version: number }>>('GET', `${path}?limit=2`, as(vendor));
+      expect(listed.body.items.map((item) => item.version)).toEqual([3, 2]);
+      const next = await api.call<Listing<{ version: number }>>('GET', `${path}?limit=2&cursor=${listed.body.nextCursor}`, as(vendor));
+      expect(next.body.items.map((item) => item.version)).toEqual([1]);
+    });
+
+    it('keep the urgent lane for life safety', async () => {
+      const body = { id: 'fast', name: { zh: '快', en: 'Fast' }, domain: 'water', lane: 'urgent', thingModel: model, expectedIntervalMs: 1_000 };
+      expect(await api.call('POST', '/api/v1/products', as(vendor, { body }))).toMatchObject({ status: 400, body: { code: 'lane_reserved' } });
+    });
+  });
+
+  describe('devices', () => {
+    it('get a secret once, 256 bits, kept as a hash', async () => {
+      const device = await register(water, { id: 'Meter-1', name: '一号表', productId: 'water-meter', tags: { district: 'huichuan' } });
+      expect(Buffer.from(device.secret, 'base64url')).toHaveLength(32);
+      const { body } = await api.call<Device>('GET', '/api/v1/devices/METER-1', as(water));
+      expect(body).toMatchObject({
+        id: 'meter-1',
+        status: 'registered',
+        productId: 'water-meter',
+        tenantId: water.tenantKey,
+        presence: { online: false, since: null, lastSeenAt: null },
+        revision: 1,
+      });
+      expect(JSON.stringify(body)).not.toContain(device.secret);
+      const [row] = await api.database.select().from(devices).where(eq(devices.id, 'meter-1'));
+      expect(row?.secretHash).toHaveLength(32);
+    });
+
+    it.each([
+      ['no such product', { productId: 'nothing' }, 'productId'],
+      ['no such installation', { installationId: '019a0000-0000-7000-8000-000000000000' }, 'installationId'],
+      ['no such gateway', { gatewayId: 'nobody' }, 'gatewayId'],
+      ['a bad id', { id: 'x y' }, 'id'],
+      ['settings that nest', { settings: { a: { b: 1 } } }, 'settings'],
+      ['too many tags', { tags: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`t${n}`, ''])) }, 'tags'],
+      ['an unknown field', { colour: 'red' }, 'colour'],
+    ])('are refused with %s', async (_what, part, field) => {
+      const body = { id: 'refused', name: 'x', productId: 'water-meter', ...part };
+      const answer = await api.call<Problem>('POST', '/api/v1/devices', as(water, { body }));
+      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+      expect(answer.body.errors?.map((error) => error.field)).toEqual([field]);
+    });
+
+    it('are refused with an id that is taken, by whomever', async () => {
+      await register(water, { id: 'taken', name: 'x', productId: 'water-meter' });
+      const body = { id: 'TAKEN', name: 'x', productId: 'water-meter' };
+      expect(await api.call('POST', '/api/v1/devices', as(fire, { body }))).toMatchObject({ status: 409, body: { code: 'device_id_taken' } });
+    });
+
+    it('are registered a thousand at once, each with its outcome', async () => {
+      const batch: object[] = Array.from({ length: 997 }, (_, n) => ({ id: `batch-${n}`, name: `${n}`, productId: 'parking-sensor' }));
+      batch.push({ id: 'taken', name: 'x', productId: 'water-meter' });
+      batch.push({ id: 'batch-0', name: 'again', productId: 'water-meter' });
+      batch.push({ id: 'batch!', name: '', productId: 'water-meter' });
+      const { status, body } = await api.call<{ results: { outcome: string; secret?: string; problem?: string }[] }>(
+        'POST',
+        '/api/v1/devices/batch',
+        as(water, { body: { devices: batch } }),
+      );
+      expect(status).toBe(200);
+      expect(body.results).toHaveLength(1_000);
+      expect(body.results.slice(0, 997).every(({ outcome, secret }) => outcome === 'created' && secret)).toBe(true);
+      expect(body.results.slice(997).map(({ outcome, secret }) => [outcome, secret])).toEqual([
+        ['exists', undefined],
+        ['exists', undefined],
+        ['invalid', undefined],
+      ]);
+      expect(body.results[999]?.problem).toContain('id must be');
+    });
+
+    it('are found by product, tag, status, presence, area and text, page by page', async () => {
+      const place = await api.call<{ id: string }>(
+        'POST',
+        '/api/v1/installations',
+        as(fire, { body: { name: '万里路', areaCode: '520302', building: 'A-3' } }),
+      );
+      const ids = ['find-a', 'find-b', 'find-c'];
+      for (const id of ids) {
+        await register(fire, {
+          id,
+          name: `探测器 ${id}`,
+          productId: id === 'find-c' ? 'parking-sensor' : 'fire-detector',
+          tags: { floor: id.slice(-1) },
+          installationId: id === 'find-a' ? place.body.id : undefined,
+        });
+      }
+      const [row] = await api.database.select().from(devices).where(eq(devices.id, 'find-b'));
+      await api.database
+        .insert(devicePresence)
+        .values({ deviceKey: row?.key ?? '', online: true, since: new Date(), lastSeenAt: new Date(), cause: 'message' });
+      const found = async (query: string) => {
+        const { body } = await api.call<Listing<Device>>('GET', `/api/v1/devices?${query}`, as(fire));
+        return body.items.map(({ id }) => id);
+      };
+      expect(await found('')).toEqual(ids);
+      expect(await found('product=fire-detector')).toEqual(['find-a', 'find-b']);
+      expect(await found('tag=floor:c')).toEqual(['find-c']);
+      expect(await found('tag=floor')).toEqual(ids);
+      expect(await found('status=active')).toEqual([]);
+      expect(await found('online=true')).toEqual(['find-b']);
+      expect(await found('online=false')).toEqual(['find-a', 'find-c']);
+      expect(await found('area=5203')).toEqual(['find-a']);
+      expect(await found('q=FIND-B')).toEqual(['find-b']);
+      expect(await found(`q=${encodeURIComponent('器 find-c')}`)).toEqual(['find-c']);
+      expect(await found(`q=${encodeURIComponent('%')}`)).toEqual([]);
+      const first = await api.call<Listing<Device>>('GET', '/api/v1/devices?limit=2', as(fire));
+      expect(await found(`limit=2&cursor=${first.body.nextCursor}`)).toEqual(['find-c']);
+    });
+
+    it('change by If-Match, move, disable, enable and retire', async () => {
+      await register(water, { id: 'life', name: 'x', productId: 'water-meter' });
+      const patch = (body: object, headers = {}) => api.call<Device>('PATCH', '/api/v1/devices/life', as(water, { body, headers }));
+      expect(await patch({ name: 'y', settings: { away: true } }, { 'if-match': '"1"' })).toMatchObject({
+        status: 200,
+        body: { name: 'y', settings: { away: true }, revision: 2 },
+      });
+      expect(await patch({ name: 'z' }, { 'if-match': '"1"' })).toMatchObject({ status: 412, body: { code: 'revision_conflict' } });
+      expect(await patch({ id: 'other' })).toMatchObject({ status: 400 });
+      expect(await patch({ gatewayId: 'life' })).toMatchObject({ status: 400 });
+      expect(await patch({ gatewayId: 'meter-1', expectedIntervalMs: 60_000 })).toMatchObject({ body: { gatewayId: 'meter-1' } });
+      expect(await patch({ gatewayId: null, expectedIntervalMs: null })).toMatchObject({ body: { gatewayId: null, expectedIntervalMs: null } });
+      const act = (action: string) => api.call<Device>('POST', `/api/v1/devices/life/${action}`, as(water));
+      expect(await act('disable')).toMatchObject({ status: 200, body: { status: 'disabled' } });
+      expect(await act('enable')).toMatchObject({ status: 200, body: { status: 'registered' } });
+      expect((await api.call('DELETE', '/api/v1/devices/life', as(water))).status).toBe(204);
+      expect(await patch({ name: 'z' })).toMatchObject({ status: 409, body: { code: 'device_retired' } });
+      expect(await act('enable')).toMatchObject({ status: 409 });
+    });
+
+    it('get a new secret, the old one good for the overlap', async () => {
+      await register(water, { id: 'rotates', name: 'x', productId: 'water-meter' });
+      const row = async () => (await api.database.select().from(devices).where(eq(devices.id, 'rotates')))[0];
+      const before = await row();
+      const { status, body } = await api.call<{ secret: string }>('POST', '/api/v1/devices/rotates/secret', as(water, { body: {} }));
+      expect(status).toBe(200);
+      expect(body.secret).toHaveLength(43);
+      expect((await row())?.previousSecretHash).toEqual(before?.secretHash);
+      await api.call('POST', '/api/v1/devices/rotates/secret', as(water, { body: { overlapSeconds: 0 } }));
+      expect(await row()).toMatchObject({ previousSecretHash: null, previousSecretUntil: null });
+    });
+  });
+
+  it('keeps a position as given and in WGS-84', async () => {
+    const position = { crs: 'GCJ-02', latitude: 27.7227, longitude: 106.9312 };
+    const made = await api.call<{ id: string; position: { latitude: number } }>(
+      'POST',
+      '/api/v1/installations',
+      as(water, { body: { name: '丁字口', position } }),
+    );
+    expect(made).toMatchObject({ status: 201, body: { sourcePosition: position, position: { crs: 'WGS-84' } } });
+    expect(Math.abs(made.body.position.latitude - position.latitude)).toBeGreaterThan(0.001);
+    const path = `/api/v1/installations/${made.body.id}`;
+    expect(await api.call('PATCH', path, as(water, { body: { position: null, building: 'B' } }))).toMatchObject({
+      body: { position: null, sourcePosition: null, building: 'B', name: '丁字口', revision: 2 },
+    });
+    await register(water, { id: 'mounted', name: 'x', productId: 'water-meter', installationId: made.body.id });
+    expect(await api.call('DELETE', path, as(water))).toMatchObject({ status: 409, body: { code: 'installation_in_use' } });
+    await api.call('PATCH', '/api/v1/devices/mounted', as(water, { body: { installationId: null } }));
+    expect((await api.call('DELETE', path, as(water))).status).toBe(204);
+  });
+
+  describe('tenancy', () => {
+    it("hides every device, product and installation of another tenant, and refuses to use them", async () => {
+      await register(water, { id: 'private', name: 'x', productId: 'water-meter' });
+      const place = await api.call<{ id: string }>('POST', '/api/v1/installations', as(water, { body: { name: 'x' } }));
+      const body = { name: 'y' };
+      for (const [method, path, payload] of [
+        ['GET', '/api/v1/devices/private'],
+        ['PATCH', '/api/v1/devices/private', body],
+        ['DELETE', '/api/v1/devices/private'],
+        ['POST', '/api/v1/devices/private/disable'],
+        ['POST', '/api/v1/devices/private/secret', {}],
+        ['GET', `/api/v1/installations/${place.body.id}`],
+        ['PATCH', `/api/v1/installations/${place.body.id}`, body],
+        ['DELETE', `/api/v1/installations/${place.body.id}`],
+        ['GET', '/api/v1/products/acme-meter'],
+        ['GET', '/api/v1/products/acme-meter/versions'],
+      ] as const) {
+        expect([method, path, (await api.call(method, path, as(fire, { body: payload }))).status]).toEqual([method, path, 404]);
+      }
+      const stolen = { id: 'stolen', name: 'x', productId: 'fire-detector', installationId: place.body.id };
+      expect((await api.call('POST', '/api/v1/devices', as(fire, { body: stolen }))).status).toBe(400);
+      const foreign = { id: 'foreign', name: 'x', productId: 'fire-detector', tenantId: water.tenantKey };
+      expect((await api.call('POST', '/api/v1/devices', as(fire, { body: foreign }))).status).toBe(400);
+    });
+
+    it('lets a vendor see the devices of its products while a grant lasts, and nothing else', async () => {
+      const listed = async (who: TestTenant) =>
+        (await api.call<Listing<Device>>('GET', '/api/v1/devices', as(who))).body.items.map(({ id }) => id);
+      const grant = { vendorTenantId: vendor.tenantKey, expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
+      const given = await api.call<{ id: string }>('POST', '/api/v1/device-grants', as(fire, { body: grant }));
+      expect(given.status).toBe(201);
+      await register(fire, { id: 'vendored', name: 'x', productId: 'acme-meter' });
+      expect(await listed(vendor)).toEqual(['vendored']);
+      expect((await api.call('GET', '/api/v1/devices/vendored', as(vendor))).status).toBe(200);
+      expect((await api.call('GET', '/api/v1/devices/find-a', as(vendor))).status).toBe(404);
+      const shown = await api.call<{ current: { decoder: object } }>('GET', '/api/v1/products/acme-meter', as(fire));
+      expect(shown.body.current.decoder).toEqual({ kind: 'codec' });
+      expect((await api.call('DELETE', `/api/v1/device-grants/${given.body.id}`, as(water))).status).toBe(404);
+      expect((await api.call('DELETE', `/api/v1/device-grants/${given.body.id}`, as(fire))).status).toBe(204);
+      expect(await listed(vendor)).toEqual([]);
+      expect((await api.call('GET', '/api/v1/devices/vendored', as(vendor))).status).toBe(404);
+    });
+
+    it('refuses a grant that ends in the past or never', async () => {
+      for (const expiresAt of ['2020-01-01T00:00:00Z', '2099-01-01T00:00:00Z', 'tomorrow']) {
+        const body = { vendorTenantId: vendor.tenantKey, expiresAt };
+        expect((await api.call('POST', '/api/v1/device-grants', as(fire, { body }))).status).toBe(400);
+      }
+    });
+
+    it('shows an administrator every tenant', async () => {
+      const { body } = await api.call<Device>('GET', '/api/v1/devices/find-a');
+      expect(body).toMatchObject({ tenantId: fire.tenantKey });
+      const made = await api.call<Device>('POST', '/api/v1/devices', {
+        body: { id: 'given', name: 'x', productId: 'water-meter', tenantId: water.tenantKey },
+      });
+      expect(made).toMatchObject({ status: 201, body: { tenantId: water.tenantKey } });
+      const [row] = await api.database
+        .select()
+        .from(devices)
+        .where(and(eq(devices.id, 'given'), eq(devices.tenantKey, water.tenantKey)));
+      expect(row).toBeDefined();
+    });
+  });
+});
