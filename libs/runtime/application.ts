@@ -3,9 +3,10 @@ import { isMainThread, parentPort } from 'node:worker_threads';
 import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ConfigError, declaredConfigs, type Environment, readConfig } from './config.js';
 import { HEALTH, type Health } from './health.js';
+import { createHttpAdapter } from './http/http-adapter.js';
 import { LIFECYCLE, type Lifecycle, startOrder } from './lifecycle.js';
 import { createLogger, LOGGER, type Logger } from './logger.js';
 import { METRICS, type Metrics } from './metrics.js';
@@ -53,7 +54,7 @@ export async function createApp(options: AppOptions, environment: Environment): 
   const logger = createLogger(options.name, readConfig(runtimeConfig, environment).logLevel);
   const app = await NestFactory.create<NestFastifyApplication>(
     options.module(environment),
-    new FastifyAdapter({ bodyLimit: 1_048_576, forceCloseConnections: true }),
+    createHttpAdapter(environment),
     { logger: nestLogger(logger), abortOnError: false, bodyParser: false },
   );
   const lifecycle = app.get<Lifecycle>(LIFECYCLE);

@@ -167,3 +167,17 @@ describe('rate limits', () => {
     expect((await api.call('GET', '/health/live', { token: null })).status).toBe(200);
   });
 });
+
+describe('the address of a client', () => {
+  it.each([
+    [undefined, '127.0.0.1'],
+    ['127.0.0.1', '203.0.113.9'],
+    ['10.0.0.0/8', '127.0.0.1'],
+  ])('with %s as trusted proxies is %s', async (proxies, ip) => {
+    const api = await startTestApi([], { environment: { HTTP_TRUSTED_PROXIES: proxies } });
+    await api.call('GET', '/api/v1/users', { token: null, headers: { 'x-forwarded-for': '203.0.113.9' } });
+    const { rows } = await api.database.execute('select ip from audit_records order by sequence desc limit 1');
+    expect(rows).toEqual([{ ip }]);
+    await api.stop();
+  });
+});

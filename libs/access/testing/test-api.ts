@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DATABASE, type Database, RegistryDbModule } from '#libs/registry-db';
 import { openTestRegistry } from '#libs/registry-db/testing';
 import {
   type Clock,
+  createHttpAdapter,
   type Environment,
   LIFECYCLE,
   type Lifecycle,
@@ -86,15 +87,11 @@ export async function startTestApi(
     ...modules,
   ];
   Module({ imports })(TestModule);
-  const app = await NestFactory.create<NestFastifyApplication>(
-    TestModule,
-    new FastifyAdapter({ forceCloseConnections: true }),
-    {
-      logger: false,
-      abortOnError: false,
-      bodyParser: false,
-    },
-  );
+  const app = await NestFactory.create<NestFastifyApplication>(TestModule, createHttpAdapter(environment), {
+    logger: false,
+    abortOnError: false,
+    bodyParser: false,
+  });
   const lifecycle = app.get<Lifecycle>(LIFECYCLE);
   const stop = async () => {
     await lifecycle.stop();

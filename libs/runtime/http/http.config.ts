@@ -14,6 +14,10 @@ export const httpConfig = defineConfig('http', {
     'Most requests per minute with one session token or API key; more are answered 429.',
     1,
   ),
+  trustedProxies: setting.optional(
+    'HTTP_TRUSTED_PROXIES',
+    'Addresses or CIDR ranges, with commas, of proxies whose X-Forwarded-For names the client; default none.',
+  ),
   httpHost: setting.text('HTTP_HOST', '0.0.0.0', 'Address the REST API listens on.'),
 });
 export type HttpConfig = ConfigOf<typeof httpConfig>;
