@@ -45,8 +45,18 @@ export class DeviceDirectory {
     @Inject(STREAM) private readonly stream: StreamLog,
     @Inject(DirectoryHost) private readonly host: DirectoryHost,
   ) {
-    this.byIdLookups = new Lookups(config, host.clock, (id) => this.fetch(repository.deviceById(id)), host.lookupFailed);
-    this.byKeyLookups = new Lookups(config, host.clock, (key) => this.fetch(repository.deviceByKey(key)), host.lookupFailed);
+    this.byIdLookups = new Lookups(
+      config,
+      host.clock,
+      (id) => this.fetch(repository.deviceById(id)),
+      host.lookupFailed,
+    );
+    this.byKeyLookups = new Lookups(
+      config,
+      host.clock,
+      (key) => this.fetch(repository.deviceByKey(key)),
+      host.lookupFailed,
+    );
     host.host('device-directory', config.pollMs, { load: () => this.load(), refresh: () => this.refresh() });
     catalogue.onChange((version) => void this.changeInterval(version));
   }
@@ -112,9 +122,7 @@ export class DeviceDirectory {
   stillAccepts(key: string, secretHash: Uint8Array): boolean {
     const device = this.table.byKey(key);
     return (
-      device !== undefined &&
-      mayConnect(device.status) &&
-      this.table.accepts(device, secretHash, this.host.clock.now())
+      device !== undefined && mayConnect(device.status) && this.table.accepts(device, secretHash, this.host.clock.now())
     );
   }
 

@@ -23,7 +23,7 @@ export class FramesService {
 
   /** A page of a device's frames, newest first. */
   async page(principal: Principal, id: string, query: FramesQuery): Promise<Page<FrameView>> {
-    const device = this.devices.byId(principal, id);
+    const device = await this.devices.byId(principal, id);
     const before = beforeOf(query.cursor);
     const rows = await this.store.frames({
       deviceKey: device.key,
@@ -41,7 +41,7 @@ export class FramesService {
 
   /** One frame. Throws 404 where the device sent no such message. */
   async one(principal: Principal, id: string, messageId: string): Promise<FrameView> {
-    const device = this.devices.byId(principal, id);
+    const device = await this.devices.byId(principal, id);
     const frame = parseMessageId(messageId) && (await this.store.frame(device.key, messageId));
     if (!frame) throw frameNotFound(messageId);
     return frameView(frame, this.catalogue);
@@ -51,6 +51,7 @@ export class FramesService {
 function beforeOf(cursor: string | undefined): Parameters<TelemetryStore['frames']>[0]['before'] {
   const [receivedAt, messageId] = decodeCursor(cursor, 2) ?? [];
   if (cursor === undefined) return undefined;
-  if (typeof receivedAt !== 'number' || typeof messageId !== 'string' || !parseMessageId(messageId)) throw cursorInvalid();
+  if (typeof receivedAt !== 'number' || typeof messageId !== 'string' || !parseMessageId(messageId))
+    throw cursorInvalid();
   return { receivedAt, messageId };
 }

@@ -26,13 +26,14 @@ export class ReadingFeedController {
   })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ schema: { type: 'string' } })
-  watch(
+  async watch(
     @CurrentPrincipal() principal: Principal,
     @Query() query: ReadingFeedQuery,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
-  ): void {
-    const chosen = query.device && new Set(query.device.map((id) => this.devices.byId(principal, id).key));
+  ): Promise<void> {
+    const asked = query.device && (await Promise.all(query.device.map((id) => this.devices.byId(principal, id))));
+    const chosen = asked && new Set(asked.map((device) => device.key));
     const products = query.product && new Set(query.product);
     const wants = (device: KnownDevice): boolean =>
       (!chosen || chosen.has(device.key)) &&

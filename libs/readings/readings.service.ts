@@ -38,7 +38,7 @@ export class ReadingsService {
 
   /** The latest readings of each device. Throws 404 where one is not there. */
   async latest(principal: Principal, ids: readonly string[]): Promise<LatestView[]> {
-    const devices = [...new Set(ids.map((id) => this.devices.byId(principal, id)))];
+    const devices = [...new Set(await Promise.all(ids.map((id) => this.devices.byId(principal, id))))];
     const latest = await this.store.latest(devices.map((device) => device.key));
     return devices.map((device) => ({
       deviceId: device.id,
@@ -48,7 +48,7 @@ export class ReadingsService {
 
   /** A page of a device's readings, in order of event time. */
   async page(principal: Principal, id: string, query: ReadingsQuery): Promise<Page<ReadingView>> {
-    const device = this.devices.byId(principal, id);
+    const device = await this.devices.byId(principal, id);
     const after = afterOf(query.cursor);
     const rows = await this.store.range({
       deviceKey: device.key,
@@ -67,7 +67,7 @@ export class ReadingsService {
 
   /** A metric of a device in buckets that begin with the local day. */
   async series(principal: Principal, id: string, query: SeriesQuery): Promise<SeriesView> {
-    const device = this.devices.byId(principal, id);
+    const device = await this.devices.byId(principal, id);
     const property = propertyOf(this.catalogue, device, query.metric);
     const aggregation: Aggregation = query.aggregation ?? defaultAggregations[property?.kind ?? 'gauge'];
     const range = rangeOf(query, this.clock.now());

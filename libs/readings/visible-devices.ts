@@ -8,8 +8,8 @@ export class VisibleDevices {
   constructor(@Inject(DeviceDirectory) private readonly directory: DeviceDirectory) {}
 
   /** The device of that id. Throws 404 where there is none, or it is another tenant's. */
-  byId(principal: Principal, id: string): KnownDevice {
-    const device = this.directory.byId(id);
+  async byId(principal: Principal, id: string): Promise<KnownDevice> {
+    const device = await this.directory.findById(id);
     if (!device || !this.sees(principal, device)) throw deviceNotFound(id);
     return device;
   }

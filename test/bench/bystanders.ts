@@ -90,11 +90,11 @@ async function timeUntilQueryable(api: ApiClient, client: MqttClient, id: string
   const started = performance.now();
   void client.publishAsync(`devices/${id}/telemetry`, saying(seq, { flowRate: seq }), { qos: 1 });
   for (;;) {
-    const { items } = await api.call<{ items: { metric: string; value: unknown }[] }>(
+    const { readings } = await api.call<{ readings: { metric: string; value: unknown }[] }>(
       'GET',
       `/api/v1/devices/${id}/readings/latest`,
     );
-    if (items.some((reading) => reading.metric === 'flowRate' && reading.value === seq)) {
+    if (readings.some((reading) => reading.metric === 'flowRate' && reading.value === seq)) {
       return performance.now() - started;
     }
     if (performance.now() - started > 60_000) throw new Error(`reading ${seq} of ${id} cannot be queried after 60 s`);
