@@ -235,7 +235,7 @@ const cases: Case[] = [
     want: ['raised@3', 'cleared@5'],
   },
   {
-    name: 'change: any change, ending by itself',
+    name: 'change: whatever the states, ending by itself',
     rule: { kind: 'change', metric: 'firmwareVersion', clearAfterMs: 60_000 },
     steps: [{ at: 1, push: { firmwareVersion: 'a' } }, { at: 2, push: { firmwareVersion: 'b' } }, { at: 100 }],
     want: ['raised@2', 'cleared@62'],

@@ -122,7 +122,11 @@ describe('rules over REST', () => {
     const rule = await builtIn('device-low-battery');
     const answer = await api.call<RuleView>('PATCH', `${path}/${rule.id}`, { body: { severity: 'info' } });
     expect(answer).toMatchObject({ status: 200, body: { severity: 'info', revision: 2 } });
-    for (const one of builtInRules) await new RulesRepository(api.database).seed(one);
+    const upgraded = builtInRules.map((one) =>
+      one.slug === 'device-tamper' ? { ...one, severity: 'minor' as const } : one,
+    );
+    await new RulesRepository(api.database).seed(upgraded);
+    expect(await builtIn('device-tamper')).toMatchObject({ severity: 'minor', revision: 2 });
     expect(await builtIn('device-low-battery')).toMatchObject({ severity: 'info', revision: 2 });
     expect(await builtIn('fire-alarm')).toMatchObject({ revision: 1 });
     expect(await api.call('DELETE', `${path}/${rule.id}`)).toMatchObject({

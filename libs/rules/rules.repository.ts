@@ -107,26 +107,29 @@ export class RulesRepository {
   }
 
   /**
-   * Brings a built-in rule to what this release says, unless somebody changed it. Safe to run in several processes at once.
+   * Brings the built-in rules to what this release says, but for those that somebody changed. Safe to run in several
+   * processes at once.
    */
-  async seed({ slug, ...content }: SeededRule): Promise<void> {
-    const existing = await this.database
+  async seed(shipped: readonly SeededRule[]): Promise<void> {
+    const rows = await this.database
       .select()
       .from(rules)
-      .where(and(eq(rules.slug, slug), isNull(rules.tenantKey), isNull(rules.deletedAt)));
-    const row = existing[0];
-    if (!row) {
+      .where(and(isNull(rules.tenantKey), isNull(rules.deletedAt)));
+    const bySlug = new Map(rows.map((row) => [row.slug, row]));
+    const fresh = shipped.filter(({ slug }) => !bySlug.has(slug));
+    if (fresh.length > 0)
       await this.database
         .insert(rules)
-        .values({ ...content, slug })
+        .values([...fresh])
         .onConflictDoNothing();
-      return;
+    for (const { slug, ...content } of shipped) {
+      const row = bySlug.get(slug);
+      if (!row || row.customised || sameContent(row, content)) continue;
+      await this.database
+        .update(rules)
+        .set({ ...content, revision: row.revision + 1 })
+        .where(and(eq(rules.key, row.key), eq(rules.revision, row.revision), eq(rules.customised, false)));
     }
-    if (row.customised || sameContent(row, content)) return;
-    await this.database
-      .update(rules)
-      .set({ ...content, revision: row.revision + 1 })
-      .where(and(eq(rules.key, row.key), eq(rules.revision, row.revision), eq(rules.customised, false)));
   }
 }
 

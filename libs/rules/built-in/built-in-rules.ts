@@ -16,9 +16,7 @@ export class BuiltInRules {
     lifecycle.add({
       name: 'built-in-rules',
       order: startOrder.directories - 1,
-      start: async () => {
-        for (const rule of builtInRules) await repository.seed(rule);
-      },
+      start: () => repository.seed(builtInRules),
       stop: () => Promise.resolve(),
     });
   }

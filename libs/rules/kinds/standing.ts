@@ -1,5 +1,3 @@
-import type { ReadingValue } from '#libs/contracts';
-
 /** What a rule says about a device or group. */
 export interface Verdict {
   kind: 'raised' | 'repeated' | 'cleared';
@@ -69,17 +67,6 @@ export function hush<S extends Standing>(
 ): Evaluation<S> {
   if (state.raisedAt === 0) return still(state, material);
   return said({ ...state, raisedAt: 0, saidAt: 0, clearedAt: at }, 'cleared', at, evidence());
-}
-
-/** The earlier of two deadlines. */
-export function earlier(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined) return b;
-  return b === undefined ? a : Math.min(a, b);
-}
-
-/** A reading's value as evidence shows it. */
-export function shown(value: ReadingValue | null | undefined): unknown {
-  return value ?? null;
 }
 
 function said<S>(state: S, kind: Verdict['kind'], at: number, evidence: { [key: string]: unknown }): Evaluation<S> {
