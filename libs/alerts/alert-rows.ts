@@ -22,9 +22,7 @@ export function alertOfRow(row: AlertRow): Alert {
     firstAt: row.firstAt.getTime(),
     lastAt: row.lastAt.getTime(),
     openedAt: row.openedAt.getTime(),
-    acknowledged: row.acknowledgedAt
-      ? { at: row.acknowledgedAt.getTime(), by: row.acknowledgedBy ?? '' }
-      : undefined,
+    acknowledged: row.acknowledgedAt ? { at: row.acknowledgedAt.getTime(), by: row.acknowledgedBy ?? '' } : undefined,
     cleared: row.clearedAt
       ? {
           at: row.clearedAt.getTime(),

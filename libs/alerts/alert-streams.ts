@@ -55,7 +55,10 @@ export class AlertStreams {
     });
     raw.write('retry: 2000\n\n');
     try {
-      const left = await this.feed.join({ tenantKey: tenantScope(principal), send: this.sender(raw), close: () => raw.end() }, after);
+      const left = await this.feed.join(
+        { tenantKey: tenantScope(principal), send: this.sender(raw), close: () => raw.end() },
+        after,
+      );
       if (over) left();
       else leave = left;
     } catch {

@@ -83,30 +83,93 @@ class Life {
 
 describe('the life of an alert', () => {
   const lives: [string, [step: string, outcome: string][]][] = [
-    ['opens, repeats, ends', [['raised', 'raised! open'], ['repeated', 'repeated open'], ['cleared', 'cleared! cleared']]],
-    ['a raise while open is a repetition', [['raised', 'raised! open'], ['raised', 'repeated open']]],
+    [
+      'opens, repeats, ends',
+      [
+        ['raised', 'raised! open'],
+        ['repeated', 'repeated open'],
+        ['cleared', 'cleared! cleared'],
+      ],
+    ],
+    [
+      'a raise while open is a repetition',
+      [
+        ['raised', 'raised! open'],
+        ['raised', 'repeated open'],
+      ],
+    ],
     [
       'is acknowledged once',
-      [['raised', 'raised! open'], ['acknowledge', 'acknowledged! acknowledged'], ['acknowledge', 'unchanged'], ['cleared', 'cleared! cleared']],
+      [
+        ['raised', 'raised! open'],
+        ['acknowledge', 'acknowledged! acknowledged'],
+        ['acknowledge', 'unchanged'],
+        ['cleared', 'cleared! cleared'],
+      ],
     ],
     [
       'escalation opens what was acknowledged',
-      [['raised minor', 'raised! open'], ['acknowledge', 'acknowledged! acknowledged'], ['repeated critical', 'escalated! open'], ['repeated major', 'repeated open']],
+      [
+        ['raised minor', 'raised! open'],
+        ['acknowledge', 'acknowledged! acknowledged'],
+        ['repeated critical', 'escalated! open'],
+        ['repeated major', 'repeated open'],
+      ],
     ],
     ['a clear of nothing is ignored', [['cleared', 'cleared_not_open']]],
-    ['a second clear is ignored', [['raised', 'raised! open'], ['cleared', 'cleared! cleared'], ['cleared', 'cleared_not_open']]],
-    ['what the rule cleared opens anew', [['raised', 'raised! open'], ['cleared', 'cleared! cleared'], ['raised', 'raised! open']]],
+    [
+      'a second clear is ignored',
+      [
+        ['raised', 'raised! open'],
+        ['cleared', 'cleared! cleared'],
+        ['cleared', 'cleared_not_open'],
+      ],
+    ],
+    [
+      'what the rule cleared opens anew',
+      [
+        ['raised', 'raised! open'],
+        ['cleared', 'cleared! cleared'],
+        ['raised', 'raised! open'],
+      ],
+    ],
     [
       'after a person cleared, repetitions are not news but a raise is',
-      [['raised', 'raised! open'], ['clear', 'cleared! cleared'], ['repeated', 'repeated_after_clear'], ['cleared', 'cleared_not_open'], ['raised', 'raised! open']],
+      [
+        ['raised', 'raised! open'],
+        ['clear', 'cleared! cleared'],
+        ['repeated', 'repeated_after_clear'],
+        ['cleared', 'cleared_not_open'],
+        ['raised', 'raised! open'],
+      ],
     ],
     ['a repetition of what was never seen raised opens', [['repeated', 'raised! open']]],
-    ['clearing twice changes nothing', [['raised', 'raised! open'], ['clear', 'cleared! cleared'], ['clear', 'unchanged']]],
+    [
+      'clearing twice changes nothing',
+      [
+        ['raised', 'raised! open'],
+        ['clear', 'cleared! cleared'],
+        ['clear', 'unchanged'],
+      ],
+    ],
     [
       'what is over takes remarks only',
-      [['raised', 'raised! open'], ['clear', 'cleared! cleared'], ['acknowledge', 'alert_cleared'], ['assign', 'alert_cleared'], ['comment', 'commented! cleared']],
+      [
+        ['raised', 'raised! open'],
+        ['clear', 'cleared! cleared'],
+        ['acknowledge', 'alert_cleared'],
+        ['assign', 'alert_cleared'],
+        ['comment', 'commented! cleared'],
+      ],
     ],
-    ['is assigned once', [['raised', 'raised! open'], ['assign', 'assigned! open'], ['assign', 'unchanged']]],
+    [
+      'is assigned once',
+      [
+        ['raised', 'raised! open'],
+        ['assign', 'assigned! open'],
+        ['assign', 'unchanged'],
+      ],
+    ],
   ];
   it.each(lives)('%s', (_name, steps) => {
     const life = new Life();
@@ -160,8 +223,11 @@ describe('the life of an alert', () => {
     expect(life.latest).toMatchObject({ severity: 'critical', lane: 'bulk' });
   });
 
-  it.each([['critical', 'urgent'], ['major', 'urgent'], ['minor', 'bulk'], ['warning', 'bulk'], ['info', 'bulk']] as const)(
-    '%s alerts take the %s lane',
-    (severity, lane) => expect(laneOf(severity)).toBe(lane),
-  );
+  it.each([
+    ['critical', 'urgent'],
+    ['major', 'urgent'],
+    ['minor', 'bulk'],
+    ['warning', 'bulk'],
+    ['info', 'bulk'],
+  ] as const)('%s alerts take the %s lane', (severity, lane) => expect(laneOf(severity)).toBe(lane));
 });

@@ -5,8 +5,8 @@ import { encodeTransitions, type Transition } from '#libs/contracts';
 import { seedDevices } from '#libs/devices/testing';
 import { rules } from '#libs/registry-db';
 import { StreamModule } from '#libs/stream';
-import { AlertsApiModule, AlertsStageModule } from './index.js';
 import { AlertsStage } from './alerts.stage.js';
+import { AlertsApiModule, AlertsStageModule } from './index.js';
 
 interface Alert {
   id: string;
@@ -94,7 +94,12 @@ describe('alerts over REST', () => {
       ['assigned', fire.login],
       ['cleared', fire.login],
     ]);
-    expect(cleared.body).toMatchObject({ status: 'cleared', clearReason: 'cooking', clearedKind: 'person', assignee: { id: fire.userKey } });
+    expect(cleared.body).toMatchObject({
+      status: 'cleared',
+      clearReason: 'cooking',
+      clearedKind: 'person',
+      assignee: { id: fire.userKey },
+    });
     const late = await api.call('POST', `${path}/acknowledge`, as);
     expect([late.status, late.body]).toMatchObject([409, { code: 'alert_cleared' }]);
   });
@@ -110,12 +115,21 @@ describe('alerts over REST', () => {
   it('lists by filter, page by page', async () => {
     const subjects = ['a', 'b', 'c'];
     for (const subject of subjects) await raise({ subject: `list-${subject}`, severity: 'info' });
-    const first = await api.call<{ items: Alert[]; nextCursor: string }>('GET', '/api/v1/alerts?severity=info&limit=2', { token: fire.token });
+    const first = await api.call<{ items: Alert[]; nextCursor: string }>(
+      'GET',
+      '/api/v1/alerts?severity=info&limit=2',
+      { token: fire.token },
+    );
     expect(first.body.items.map(({ subject }) => subject)).toEqual(['list-c', 'list-b']);
-    const rest = await api.call<{ items: Alert[]; nextCursor: string | null }>('GET', `/api/v1/alerts?severity=info&limit=2&cursor=${first.body.nextCursor}`, { token: fire.token });
+    const rest = await api.call<{ items: Alert[]; nextCursor: string | null }>(
+      'GET',
+      `/api/v1/alerts?severity=info&limit=2&cursor=${first.body.nextCursor}`,
+      { token: fire.token },
+    );
     expect([rest.body.items.map(({ subject }) => subject), rest.body.nextCursor]).toEqual([['list-a'], null]);
     const count = async (query: string) =>
-      (await api.call<{ items: Alert[] }>('GET', `/api/v1/alerts?limit=500&${query}`, { token: fire.token })).body.items.length;
+      (await api.call<{ items: Alert[] }>('GET', `/api/v1/alerts?limit=500&${query}`, { token: fire.token })).body.items
+        .length;
     const all = await count('');
     expect(await count(`device=${detector.id.toUpperCase()}`)).toBe(all);
     expect(await count('device=nobody')).toBe(0);
@@ -201,7 +215,10 @@ describe('the live stream', () => {
   });
 
   it('refuses an id that is none', async () => {
-    const answer = await api.call('GET', '/api/v1/alerts/stream', { token: fire.token, headers: { 'last-event-id': 'x' } });
+    const answer = await api.call('GET', '/api/v1/alerts/stream', {
+      token: fire.token,
+      headers: { 'last-event-id': 'x' },
+    });
     expect([answer.status, answer.body]).toMatchObject([400, { code: 'last_event_id_invalid' }]);
   });
 });
@@ -229,7 +246,11 @@ async function watch(token: string, lastEventId?: string) {
       const parts = text.split('\n\n');
       text = parts.pop() ?? '';
       for (const part of parts) {
-        const field = (name: string) => part.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
+        const field = (name: string) =>
+          part
+            .split('\n')
+            .find((line) => line.startsWith(`${name}: `))
+            ?.slice(name.length + 2) ?? '';
         if (field('data')) events.push({ id: field('id'), event: field('event'), data: field('data') });
       }
       wake();
@@ -243,7 +264,10 @@ async function watch(token: string, lastEventId?: string) {
     seen: () => events.length,
     stop: () => abort.abort(),
     take: async (count: number): Promise<SentEvent[]> => {
-      while (events.length < count) await new Promise<void>((resolve) => { wake = resolve; });
+      while (events.length < count)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       return events.splice(0, count);
     },
   };

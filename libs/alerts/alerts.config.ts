@@ -1,7 +1,11 @@
 import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
 
 export const alertsConfig = defineConfig('alerts', {
-  eventSource: setting.text('ALERTS_EVENT_SOURCE', 'urn:citysense:alerts', 'CloudEvents `source` of every notification.'),
+  eventSource: setting.text(
+    'ALERTS_EVENT_SOURCE',
+    'urn:citysense:alerts',
+    'CloudEvents `source` of every notification.',
+  ),
   publicUrl: setting.text(
     'PUBLIC_URL',
     '',

@@ -152,7 +152,11 @@ export class AlertView {
   @ApiProperty({ type: AlertRuleView })
   rule: AlertRuleView;
 
-  @ApiProperty({ type: 'object', additionalProperties: true, description: 'The latest values that convinced the rule.' })
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    description: 'The latest values that convinced the rule.',
+  })
   evidence: Record<string, unknown>;
 
   @ApiProperty({ description: 'How often the rule saw it while it was open.' })
@@ -203,7 +207,12 @@ export class TimelineEntryView {
   @ApiProperty({ format: 'date-time' })
   at: string;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'The latest of a run of repetitions.' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'The latest of a run of repetitions.',
+  })
   until: string | null;
 
   @ApiProperty({ type: String, nullable: true, description: 'Who did it; null for the rule.' })

@@ -12,6 +12,12 @@ export const assigneeNotFound = (id: string): PlatformError => notFound('user', 
 
 /** 503 where too many live streams are open. */
 export const feedFull = (limit: number): PlatformError =>
-  new PlatformError(503, 'feed_full', `${limit} live streams are open, the most there may be. Try again later.`, {}, {
-    'retry-after': '10',
-  });
+  new PlatformError(
+    503,
+    'feed_full',
+    `${limit} live streams are open, the most there may be. Try again later.`,
+    {},
+    {
+      'retry-after': '10',
+    },
+  );

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AccessApiModule } from '#libs/access';
 import { configProvider } from '#libs/runtime';
-import { AlertFeed } from './alert-feed.js';
 import { AlertFeedController } from './alert-feed.controller.js';
+import { AlertFeed } from './alert-feed.js';
 import { AlertListRepository } from './alert-list.repository.js';
 import { AlertStreams } from './alert-streams.js';
 import { alertsConfig } from './alerts.config.js';
@@ -11,8 +11,8 @@ import { AlertsRepository } from './alerts.repository.js';
 import { AlertsService } from './alerts.service.js';
 import { AlertsStage } from './alerts.stage.js';
 import { AlertsUpkeep } from './alerts-upkeep.js';
-import { OutboxRelay } from './outbox-relay.js';
 import { OutboxRepository } from './outbox.repository.js';
+import { OutboxRelay } from './outbox-relay.js';
 import { RelayLoop } from './relay-loop.js';
 import { UpkeepLoop } from './upkeep-loop.js';
 

@@ -1,5 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { and, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
+import type { Transition } from '#libs/contracts';
+import type { LocalName } from '#libs/devices';
 import {
   alertCursors,
   alerts,
@@ -13,8 +15,6 @@ import {
   rules,
   type Transaction,
 } from '#libs/registry-db';
-import type { Transition } from '#libs/contracts';
-import type { LocalName } from '#libs/devices';
 import type { Alert, TimelineEntry } from './alert.js';
 import { alertOfRow, rowOfAlert, rowOfEntry } from './alert-rows.js';
 import type { DeviceFacts } from './notification-body.js';
@@ -62,14 +62,23 @@ export class AlertsRepository {
       ) latest`);
     const keys = found.rows.map((row) => row.key);
     if (keys.length === 0) return [];
-    const rows = await transaction.select().from(alerts).where(inArray(alerts.key, keys)).orderBy(alerts.key).for('update');
+    const rows = await transaction
+      .select()
+      .from(alerts)
+      .where(inArray(alerts.key, keys))
+      .orderBy(alerts.key)
+      .for('update');
     return rows.map(alertOfRow);
   }
 
   /** One alert of `tenantKey` (of any tenant where undefined), locked until the end of the transaction. */
   async lock(transaction: Transaction, key: string, tenantKey: string | undefined): Promise<Alert | undefined> {
     const mine = tenantKey === undefined ? undefined : eq(alerts.tenantKey, tenantKey);
-    const rows = await transaction.select().from(alerts).where(and(eq(alerts.key, key), mine)).for('update');
+    const rows = await transaction
+      .select()
+      .from(alerts)
+      .where(and(eq(alerts.key, key), mine))
+      .for('update');
     return rows[0] && alertOfRow(rows[0]);
   }
 

@@ -1,8 +1,17 @@
 import { Inject } from '@nestjs/common';
-import { v7, validate as isUuid } from 'uuid';
+import { validate as isUuid, v7 } from 'uuid';
 import { type Principal, tenantScope } from '#libs/access';
 import { CLOCK, type Clock, decodeCursor, invalid, type Page, requireRevision, toPage } from '#libs/runtime';
-import { type Actor, type Alert, acknowledge, assign, type Circumstances, clearByPerson, comment, type Decision } from './alert.js';
+import {
+  type Actor,
+  type Alert,
+  acknowledge,
+  assign,
+  type Circumstances,
+  clearByPerson,
+  comment,
+  type Decision,
+} from './alert.js';
 import { AlertListRepository, type ListedAlert } from './alert-list.repository.js';
 import type { TimelineRow } from './alert-rows.js';
 import type { AlertQuery, AlertView, AlertWithTimeline, TimelineEntryView } from './alerts.dto.js';

@@ -11,8 +11,8 @@ import { alertsConfig } from './alerts.config.js';
 import { AlertsRepository } from './alerts.repository.js';
 import { AlertsStage } from './alerts.stage.js';
 import { AlertsUpkeep } from './alerts-upkeep.js';
-import { OutboxRelay } from './outbox-relay.js';
 import { OutboxRepository } from './outbox.repository.js';
+import { OutboxRelay } from './outbox-relay.js';
 import { RelayLoop } from './relay-loop.js';
 
 const start = Date.UTC(2026, 10, 22, 4);
@@ -97,7 +97,11 @@ const mine = () => registry.database.select().from(alerts).where(eq(alerts.ruleK
 const timelineOf = (key: string) =>
   registry.database.select().from(alertTimeline).where(eq(alertTimeline.alertKey, key)).orderBy(asc(alertTimeline.key));
 const told = (key: string) =>
-  registry.database.select().from(notifications).where(eq(notifications.alertKey, key)).orderBy(asc(notifications.sequence));
+  registry.database
+    .select()
+    .from(notifications)
+    .where(eq(notifications.alertKey, key))
+    .orderBy(asc(notifications.sequence));
 const discarded = async (reason: string) =>
   (await metrics.counter('discards_total', '', ['stage', 'reason']).get()).values.find(
     (value) => value.labels.reason === reason,
@@ -112,16 +116,34 @@ describe('transitions to alerts', () => {
     await stage.handle(batch(transition({ kind: 'repeated' })));
     await stage.handle(batch(transition({ kind: 'cleared' })));
     const [alert] = await mine();
-    expect(alert).toMatchObject({ status: 'cleared', occurrences: 4, titleZh: '烟雾报警', clearedKind: 'rule', lane: 'urgent' });
+    expect(alert).toMatchObject({
+      status: 'cleared',
+      occurrences: 4,
+      titleZh: '烟雾报警',
+      clearedKind: 'rule',
+      lane: 'urgent',
+    });
     const timeline = await timelineOf(alert?.key ?? '');
     expect(timeline.map(({ kind }) => kind)).toEqual(['raised', 'repeated', 'cleared']);
-    expect(timeline[1]).toMatchObject({ at: new Date(start + 1_000), until: new Date(start + 2_000), detail: { count: 3 } });
-    expect((await told(alert?.key ?? '')).map(({ type }) => type)).toEqual(['cn.citysense.alert.raised', 'cn.citysense.alert.cleared']);
+    expect(timeline[1]).toMatchObject({
+      at: new Date(start + 1_000),
+      until: new Date(start + 2_000),
+      detail: { count: 3 },
+    });
+    expect((await told(alert?.key ?? '')).map(({ type }) => type)).toEqual([
+      'cn.citysense.alert.raised',
+      'cn.citysense.alert.cleared',
+    ]);
   });
 
   it('a whole life within one batch', async () => {
-    await stage.handle(batch(transition(), transition({ kind: 'cleared' }), transition(), transition({ kind: 'repeated' })));
-    expect((await mine()).map(({ status, occurrences }) => [status, occurrences])).toEqual([['cleared', 1], ['open', 2]]);
+    await stage.handle(
+      batch(transition(), transition({ kind: 'cleared' }), transition(), transition({ kind: 'repeated' })),
+    );
+    expect((await mine()).map(({ status, occurrences }) => [status, occurrences])).toEqual([
+      ['cleared', 1],
+      ['open', 2],
+    ]);
     await stage.handle(batch(transition({ kind: 'cleared' }), transition()));
     expect((await mine()).map(({ status }) => status)).toEqual(['cleared', 'cleared', 'open']);
   });
@@ -195,7 +217,12 @@ describe('transitions to alerts', () => {
 
   it('the worst severity stays, and an escalation reopens', async () => {
     await stage.handle(batch(transition({ severity: 'minor' })));
-    await stage.handle(batch(transition({ kind: 'repeated', severity: 'critical' }), transition({ kind: 'repeated', severity: 'major' })));
+    await stage.handle(
+      batch(
+        transition({ kind: 'repeated', severity: 'critical' }),
+        transition({ kind: 'repeated', severity: 'major' }),
+      ),
+    );
     const [alert] = await mine();
     expect(alert).toMatchObject({ severity: 'critical', lane: 'bulk', status: 'open', occurrences: 3 });
     expect((await told(alert?.key ?? '')).map(({ type, lane }) => `${type} ${lane}`)).toEqual([
@@ -206,7 +233,13 @@ describe('transitions to alerts', () => {
 
   it('counts open alerts by severity', async () => {
     await stage.handle(batch(transition({ severity: 'warning' })));
-    const upkeep = new AlertsUpkeep(new AlertsRepository(registry.database), outbox, readConfig(alertsConfig, {}), clock, metrics);
+    const upkeep = new AlertsUpkeep(
+      new AlertsRepository(registry.database),
+      outbox,
+      readConfig(alertsConfig, {}),
+      clock,
+      metrics,
+    );
     await upkeep.run();
     const gauge = (await metrics.gauge('alerts_open', '', ['severity']).get()).values;
     expect(gauge.find(({ labels }) => labels.severity === 'warning')?.value).toBe(1);
@@ -248,7 +281,10 @@ describe('the outbox', () => {
     await stage.handle(batch(transition()));
     const before = await relayedPosition();
     await relay.relay();
-    await registry.database.update(alertCursors).set({ position: before }).where(eq(alertCursors.name, 'outbox/relayed'));
+    await registry.database
+      .update(alertCursors)
+      .set({ position: before })
+      .where(eq(alertCursors.name, 'outbox/relayed'));
     await relay.relay();
     await until(() => arrived.length >= 2);
     expect(new Set(arrived.map(({ id }) => id)).size).toBe(1);

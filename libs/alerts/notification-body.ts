@@ -10,7 +10,12 @@ export interface DeviceFacts {
   name: string;
   product: { id: string; name: LocalName; domain: string };
   building: string | null;
-  position: { latitude: number | null; longitude: number | null; address: string | null; areaCode: string | null } | null;
+  position: {
+    latitude: number | null;
+    longitude: number | null;
+    address: string | null;
+    areaCode: string | null;
+  } | null;
 }
 
 /** The CloudEvents type of what happened: `cn.citysense.alert.raised` */

@@ -1,14 +1,5 @@
 import { Inject } from '@nestjs/common';
-import {
-  CLOCK,
-  type Clock,
-  LIFECYCLE,
-  type Lifecycle,
-  LOGGER,
-  type Logger,
-  Loop,
-  startOrder,
-} from '#libs/runtime';
+import { CLOCK, type Clock, LIFECYCLE, type Lifecycle, LOGGER, type Logger, Loop, startOrder } from '#libs/runtime';
 import { type AlertsConfig, alertsConfig } from './alerts.config.js';
 import { OutboxRelay } from './outbox-relay.js';
 

@@ -64,7 +64,12 @@ export class DeliveryView {
   @ApiProperty({ description: 'Since it was queued or replayed.' })
   attempts: number;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Null while another of its alert is before it.' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Null while another of its alert is before it.',
+  })
   nextAttemptAt: string | null;
 
   @ApiProperty({ format: 'date-time' })

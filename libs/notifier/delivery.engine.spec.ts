@@ -5,7 +5,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { asc, eq } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { decodeDeadLetters } from '#libs/contracts';
-import { tenants, webhookAttempts, webhookDeliveries, webhookEndpointEvents, webhookEndpoints } from '#libs/registry-db';
+import {
+  tenants,
+  webhookAttempts,
+  webhookDeliveries,
+  webhookEndpointEvents,
+  webhookEndpoints,
+} from '#libs/registry-db';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { ScriptedClock } from '#libs/runtime';
 import { openTestStream, type TestStream } from '#libs/stream/testing';
@@ -59,9 +65,19 @@ const deliveriesOf = (endpointKey: string) =>
 const endpointOf = async (key: string) =>
   (await registry.database.select().from(webhookEndpoints).where(eq(webhookEndpoints.key, key)))[0];
 const eventsOf = async (key: string) =>
-  (await registry.database.select().from(webhookEndpointEvents).where(eq(webhookEndpointEvents.endpointKey, key)).orderBy(asc(webhookEndpointEvents.key))).map(({ kind }) => kind);
+  (
+    await registry.database
+      .select()
+      .from(webhookEndpointEvents)
+      .where(eq(webhookEndpointEvents.endpointKey, key))
+      .orderBy(asc(webhookEndpointEvents.key))
+  ).map(({ kind }) => kind);
 const attemptsOf = (deliveryKey: string) =>
-  registry.database.select().from(webhookAttempts).where(eq(webhookAttempts.deliveryKey, deliveryKey)).orderBy(asc(webhookAttempts.key));
+  registry.database
+    .select()
+    .from(webhookAttempts)
+    .where(eq(webhookAttempts.deliveryKey, deliveryKey))
+    .orderBy(asc(webhookAttempts.key));
 
 /** The whole life of what one alert tells. */
 async function tell(...kinds: string[]): Promise<string> {
@@ -76,7 +92,10 @@ describe('a delivery', () => {
     await tell('raised', 'cleared');
     await notifier.engine.settle();
     const [first, second] = receiver.received;
-    expect(first?.headers).toMatchObject({ 'content-type': 'application/cloudevents+json; charset=utf-8', 'webhook-id': first?.event.id });
+    expect(first?.headers).toMatchObject({
+      'content-type': 'application/cloudevents+json; charset=utf-8',
+      'webhook-id': first?.event.id,
+    });
     expect(verify(secret, first?.headers as never, first?.body ?? '', start)).toBe(true);
     expect([first?.event.sequence, second?.event.sequence]).toEqual(['1', '2']);
     const [row] = await deliveriesOf(key);
@@ -101,7 +120,10 @@ describe('a delivery', () => {
     const proofs = receiver.received.map(({ headers, body }, day) =>
       [fresh.secret, old.secret].map((secret) => verify(secret, headers as never, body, start + day * 24 * hourMs)),
     );
-    expect(proofs).toEqual([[true, true], [true, false]]);
+    expect(proofs).toEqual([
+      [true, true],
+      [true, false],
+    ]);
   });
 
   it('goes to the endpoints that want it, each under its own sequence, and only once', async () => {
@@ -114,8 +136,12 @@ describe('a delivery', () => {
     const leak = notificationOf(tenantKey, v7(), { domain: 'water', severity: 'minor' });
     await notifier.notify(fire, leak, fire);
     await notifier.notify(fire, leak);
-    const sequences = async (key: string) => (await deliveriesOf(key)).map(({ sequence, notificationId }) => [sequence, notificationId]);
-    expect(await sequences(all.key)).toEqual([[1, fire.id], [2, leak.id]]);
+    const sequences = async (key: string) =>
+      (await deliveriesOf(key)).map(({ sequence, notificationId }) => [sequence, notificationId]);
+    expect(await sequences(all.key)).toEqual([
+      [1, fire.id],
+      [2, leak.id],
+    ]);
     expect(await sequences(water.key)).toEqual([[1, leak.id]]);
     expect(await sequences(foreign.key)).toEqual([]);
   });
@@ -133,17 +159,20 @@ describe('order and isolation', () => {
     const other = await tell('raised', 'cleared');
     await notifier.engine.settle();
     const seen = () =>
-      receiver.received.map(({ event }) => `${(event.data as { alert: { id: string } }).alert.id === other ? 'other' : 'stubborn'} ${event.type.split('.').at(-1)}`);
+      receiver.received.map(
+        ({ event }) =>
+          `${(event.data as { alert: { id: string } }).alert.id === other ? 'other' : 'stubborn'} ${event.type.split('.').at(-1)}`,
+      );
     expect(seen().filter((one) => one.startsWith('other'))).toEqual(['other raised', 'other cleared']);
     expect(seen().filter((one) => one.startsWith('stubborn'))).toEqual(['stubborn raised']);
     stubborn = '';
     await clock.advance(1_200);
     await notifier.engine.settle();
-    expect(seen().filter((one) => one.startsWith('stubborn')).slice(1)).toEqual([
-      'stubborn raised',
-      'stubborn acknowledged',
-      'stubborn cleared',
-    ]);
+    expect(
+      seen()
+        .filter((one) => one.startsWith('stubborn'))
+        .slice(1),
+    ).toEqual(['stubborn raised', 'stubborn acknowledged', 'stubborn cleared']);
   });
 
   it('one dead endpoint never delays another', async () => {
@@ -276,7 +305,9 @@ describe('failures, on a scripted clock', () => {
 
   it('tells operators, and the tenant’s other endpoints that ask for it, of failing and of recovery', async () => {
     const desk = await startReceiver();
-    await notifier.addEndpoint(tenantKey, desk.url, { eventTypes: ['cn.citysense.endpoint.failing', 'cn.citysense.endpoint.recovered'] });
+    await notifier.addEndpoint(tenantKey, desk.url, {
+      eventTypes: ['cn.citysense.endpoint.failing', 'cn.citysense.endpoint.recovered'],
+    });
     receiver.behave(answer(503));
     const { key } = await notifier.addEndpoint(tenantKey, receiver.url);
     await tell('raised');
@@ -284,12 +315,19 @@ describe('failures, on a scripted clock', () => {
       await clock.advance(ms);
       await notifier.engine.settle();
     }
-    expect(await endpointOf(key)).toMatchObject({ health: 'failing', consecutiveFailures: 3, lastError: 'answered 503' });
+    expect(await endpointOf(key)).toMatchObject({
+      health: 'failing',
+      consecutiveFailures: 3,
+      lastError: 'answered 503',
+    });
     receiver.behave(answer(204));
     await clock.advance(18_000);
     await notifier.engine.settle();
     expect(await eventsOf(key)).toEqual(['failing', 'recovered']);
-    expect(desk.received.map(({ event }) => event.type)).toEqual(['cn.citysense.endpoint.failing', 'cn.citysense.endpoint.recovered']);
+    expect(desk.received.map(({ event }) => event.type)).toEqual([
+      'cn.citysense.endpoint.failing',
+      'cn.citysense.endpoint.recovered',
+    ]);
     await desk.stop();
   });
 });

@@ -11,7 +11,11 @@ describe('the retry schedule', () => {
     expect(seconds).toEqual([1, 5, 15, 60, 300, 900, 3_600, 3_600, 3_600]);
   });
 
-  it.each([[0, 800], [0.5, 1_000], [1, 1_200]])('jitter %d makes 1 s %d ms', (random, delay) => {
+  it.each([
+    [0, 800],
+    [0.5, 1_000],
+    [1, 1_200],
+  ])('jitter %d makes 1 s %d ms', (random, delay) => {
     expect(retryDelayMs(1, random)).toBe(delay);
   });
 });
@@ -35,7 +39,10 @@ describe('an answer', () => {
   });
 
   it('410 disables the endpoint and holds the delivery', () => {
-    expect(judgeAnswer(answered(410), fresh, now, 0.5)).toMatchObject({ outcome: { kind: 'retry', at: now }, disable: true });
+    expect(judgeAnswer(answered(410), fresh, now, 0.5)).toMatchObject({
+      outcome: { kind: 'retry', at: now },
+      disable: true,
+    });
   });
 
   it.each([

@@ -1,5 +1,5 @@
-import type { DeliveryRow, EndpointRow } from './delivery-queue.repository.js';
 import type { AttemptView, DeliveryView } from './deliveries.dto.js';
+import type { DeliveryRow, EndpointRow } from './delivery-queue.repository.js';
 import type { EndpointView } from './endpoints.dto.js';
 import type { AttemptRow } from './endpoints.repository.js';
 

@@ -13,9 +13,24 @@ describe('what an endpoint wants', () => {
     ['another severity', { ...everything, severities: ['critical'] }, raised, false],
     ['the domain', { ...everything, domains: ['fire'] }, raised, true],
     ['another domain', { ...everything, domains: ['water'] }, raised, false],
-    ['a domain, of a device nobody knows', { ...everything, domains: ['water'] }, { ...raised, domain: undefined }, false],
-    ['news of endpoints, not named', everything, { type: 'cn.citysense.endpoint.failing', severity: undefined, domain: undefined }, false],
-    ['news of endpoints, named', { eventTypes: ['cn.citysense.endpoint.failing'], severities: ['critical'], domains: ['fire'] }, { type: 'cn.citysense.endpoint.failing', severity: undefined, domain: undefined }, true],
+    [
+      'a domain, of a device nobody knows',
+      { ...everything, domains: ['water'] },
+      { ...raised, domain: undefined },
+      false,
+    ],
+    [
+      'news of endpoints, not named',
+      everything,
+      { type: 'cn.citysense.endpoint.failing', severity: undefined, domain: undefined },
+      false,
+    ],
+    [
+      'news of endpoints, named',
+      { eventTypes: ['cn.citysense.endpoint.failing'], severities: ['critical'], domains: ['fire'] },
+      { type: 'cn.citysense.endpoint.failing', severity: undefined, domain: undefined },
+      true,
+    ],
   ])('%s', (_case, filter, notification, expected) => expect(wants(filter, notification)).toBe(expected));
 });
 

@@ -73,7 +73,12 @@ export function applyNews(
       if (after.health === 'failing') {
         events.push({ kind: 'recovered', at: one.at, detail: `after ${after.consecutiveFailures} failed attempts` });
       }
-      Object.assign(after, { health: 'healthy', consecutiveFailures: 0, lastSuccessAt: one.at, pausedUntil: undefined });
+      Object.assign(after, {
+        health: 'healthy',
+        consecutiveFailures: 0,
+        lastSuccessAt: one.at,
+        pausedUntil: undefined,
+      });
       continue;
     }
     after.consecutiveFailures += 1;

@@ -10,8 +10,8 @@ import {
 } from '@nestjs/swagger';
 import { CurrentPrincipal, type Principal, Requires } from '#libs/access';
 import { IfMatch, type Page, PageQuery } from '#libs/runtime';
-import { DeliveriesService } from './deliveries.service.js';
 import { DeliveryWithAttempts } from './deliveries.dto.js';
+import { DeliveriesService } from './deliveries.service.js';
 import {
   CreateEndpoint,
   EndpointPage,

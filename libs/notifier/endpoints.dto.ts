@@ -1,5 +1,15 @@
 import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsNotEmpty, IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  IsUUID,
+  MaxLength,
+} from 'class-validator';
 import { severities } from '#libs/contracts';
 import { pageOf } from '#libs/runtime';
 import { alertEventTypes, endpointEventTypes } from './endpoint.js';
@@ -117,13 +127,23 @@ export class EndpointView {
   @ApiProperty({ type: String, nullable: true })
   lastError: string | null;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'It asked for a pause (Retry-After).' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'It asked for a pause (Retry-After).',
+  })
   pausedUntil: string | null;
 
   @ApiProperty({ description: 'The sequence of its latest event.' })
   sequence: number;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Until then the old secret signs too.' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Until then the old secret signs too.',
+  })
   previousSecretUntil: string | null;
 
   @ApiProperty()

@@ -117,7 +117,10 @@ export class EndpointsRepository {
 
   async delivery(key: string, tenantKey: string | undefined): Promise<DeliveryRow | undefined> {
     const mine = tenantKey === undefined ? undefined : eq(webhookDeliveries.tenantKey, tenantKey);
-    const rows = await this.database.select().from(webhookDeliveries).where(and(eq(webhookDeliveries.key, key), mine));
+    const rows = await this.database
+      .select()
+      .from(webhookDeliveries)
+      .where(and(eq(webhookDeliveries.key, key), mine));
     return rows[0];
   }
 
@@ -133,7 +136,12 @@ export class EndpointsRepository {
   }
 
   /** Deliveries of a (locked) endpoint that have ended and that a replay chooses, the oldest first. */
-  async ended(transaction: Transaction, endpointKey: string, chosen: SQL | undefined, limit: number): Promise<DeliveryRow[]> {
+  async ended(
+    transaction: Transaction,
+    endpointKey: string,
+    chosen: SQL | undefined,
+    limit: number,
+  ): Promise<DeliveryRow[]> {
     return await transaction
       .select()
       .from(webhookDeliveries)

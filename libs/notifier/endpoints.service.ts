@@ -1,12 +1,27 @@
 import { Inject } from '@nestjs/common';
-import { v7, validate as isUuid } from 'uuid';
+import { validate as isUuid, v7 } from 'uuid';
 import { type Principal, tenantScope } from '#libs/access';
-import { CLOCK, type Clock, decodeCursor, invalid, type Page, type PageQuery, requireRevision, toPage } from '#libs/runtime';
+import {
+  CLOCK,
+  type Clock,
+  decodeCursor,
+  invalid,
+  type Page,
+  type PageQuery,
+  requireRevision,
+  toPage,
+} from '#libs/runtime';
 import { DeliveryQueueRepository, type EndpointRow, type Queued } from './delivery-queue.repository.js';
 import { testEventType } from './endpoint.js';
 import { EndpointSecrets, rotationOverlapMs } from './endpoint-secrets.js';
 import { endpointView } from './endpoint-views.js';
-import type { CreateEndpoint, EndpointView, EndpointWithEvents, EndpointWithSecret, UpdateEndpoint } from './endpoints.dto.js';
+import type {
+  CreateEndpoint,
+  EndpointView,
+  EndpointWithEvents,
+  EndpointWithSecret,
+  UpdateEndpoint,
+} from './endpoints.dto.js';
 import { EndpointsRepository } from './endpoints.repository.js';
 import { endpointNotFound, tenantNotFound, tooManyEndpoints } from './notifier.errors.js';
 import { UrlCheck } from './url-check.js';
@@ -80,7 +95,8 @@ export class EndpointsService {
       if (!row) throw endpointNotFound(id);
       requireRevision(expected, row.revision);
       const next = statusAfter(row, enabled, url, settings.validationHandshake ?? row.validationHandshake);
-      const fresh = next.status !== row.status && row.status === 'disabled' ? { consecutiveFailures: 0, pausedUntil: null } : {};
+      const fresh =
+        next.status !== row.status && row.status === 'disabled' ? { consecutiveFailures: 0, pausedUntil: null } : {};
       const after = await this.endpoints.update(transaction, row, { ...settings, url, ...next, ...fresh });
       if (after.status !== row.status && enabled !== undefined) {
         const kind = enabled ? 'enabled' : 'disabled';

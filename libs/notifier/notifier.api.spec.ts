@@ -53,7 +53,10 @@ beforeEach(() => {
 });
 
 async function create(body: Record<string, unknown> = {}, token = fire.token): Promise<Endpoint> {
-  const created = await api.call<Endpoint>('POST', '/api/v1/endpoints', { token, body: { name: '消防', url: receiver.url, ...body } });
+  const created = await api.call<Endpoint>('POST', '/api/v1/endpoints', {
+    token,
+    body: { name: '消防', url: receiver.url, ...body },
+  });
   expect([created.status, created.body]).toMatchObject([201, { name: '消防' }]);
   return created.body;
 }
@@ -67,7 +70,9 @@ async function notify(count: number): Promise<void> {
 }
 
 async function deliveries(id: string, query = ''): Promise<Delivery[]> {
-  const listed = await api.call<{ items: Delivery[] }>('GET', `/api/v1/endpoints/${id}/deliveries${query}`, { token: fire.token });
+  const listed = await api.call<{ items: Delivery[] }>('GET', `/api/v1/endpoints/${id}/deliveries${query}`, {
+    token: fire.token,
+  });
   expect(listed.status).toBe(200);
   return listed.body.items;
 }
@@ -96,15 +101,27 @@ describe('endpoints over REST', () => {
       headers: { 'if-match': '"1"' },
       body: { severities: ['critical'], enabled: false },
     });
-    expect(changed.body).toMatchObject({ severities: ['critical'], status: 'disabled', statusReason: 'switched off', revision: 2 });
-    const stale = await api.call('PATCH', path, { token: fire.token, headers: { 'if-match': '"1"' }, body: { name: 'x' } });
+    expect(changed.body).toMatchObject({
+      severities: ['critical'],
+      status: 'disabled',
+      statusReason: 'switched off',
+      revision: 2,
+    });
+    const stale = await api.call('PATCH', path, {
+      token: fire.token,
+      headers: { 'if-match': '"1"' },
+      body: { name: 'x' },
+    });
     expect(stale.status).toBe(412);
     const enabled = await api.call<Endpoint>('PATCH', path, { token: fire.token, body: { enabled: true } });
     expect(enabled.body).toMatchObject({ status: 'active', statusReason: '' });
     const rotated = await api.call<Endpoint>('POST', `${path}/secret`, { token: fire.token });
     expect(rotated.body.secret).not.toBe(made.secret);
     expect(rotated.body).toHaveProperty('previousSecretUntil');
-    expect((await api.call<Endpoint>('GET', path, { token: fire.token })).body.events.map(({ kind }) => kind)).toEqual(['enabled', 'disabled']);
+    expect((await api.call<Endpoint>('GET', path, { token: fire.token })).body.events.map(({ kind }) => kind)).toEqual([
+      'enabled',
+      'disabled',
+    ]);
     expect((await remove(made.id)).status).toBe(204);
     expect((await api.call('GET', path, { token: fire.token })).status).toBe(404);
   });
@@ -122,22 +139,29 @@ describe('endpoints over REST', () => {
     expect([refused.status, refused.body]).toMatchObject([400, { code: 'url_refused', reason }]);
   });
 
-  it.each([{ url: 'https://example.cn/' }, { name: 'x' }, { name: 'x', url: 'https://example.cn/', secret: 'mine' }, { name: 'x', url: 'https://example.cn/', eventTypes: ['nonsense'] }])(
-    'the body %j is refused',
-    async (body) => {
-      expect((await api.call('POST', '/api/v1/endpoints', { token: fire.token, body })).status).toBe(400);
-    },
-  );
+  it.each([
+    { url: 'https://example.cn/' },
+    { name: 'x' },
+    { name: 'x', url: 'https://example.cn/', secret: 'mine' },
+    { name: 'x', url: 'https://example.cn/', eventTypes: ['nonsense'] },
+  ])('the body %j is refused', async (body) => {
+    expect((await api.call('POST', '/api/v1/endpoints', { token: fire.token, body })).status).toBe(400);
+  });
 
   it('a test event is delivered, signed, and seen in the log', async () => {
     const made = await create();
     const test = await api.call<Delivery>('POST', `/api/v1/endpoints/${made.id}/test`, { token: fire.token });
     expect(test.status).toBe(202);
-    expect(await ended(test.body.id)).toMatchObject({ status: 'delivered', attemptLog: [{ status: 200, error: '', answer: 'thanks' }] });
+    expect(await ended(test.body.id)).toMatchObject({
+      status: 'delivered',
+      attemptLog: [{ status: 200, error: '', answer: 'thanks' }],
+    });
     const [got] = receiver.received;
     expect(got?.event.type).toBe('cn.citysense.endpoint.test');
     expect(verify(made.secret, got?.headers as never, got?.body ?? '', Date.now())).toBe(true);
-    expect((await api.call<Endpoint>('GET', `/api/v1/endpoints/${made.id}`, { token: fire.token })).body.health).toBe('healthy');
+    expect((await api.call<Endpoint>('GET', `/api/v1/endpoints/${made.id}`, { token: fire.token })).body.health).toBe(
+      'healthy',
+    );
     await remove(made.id);
   });
 
@@ -156,8 +180,14 @@ describe('endpoints over REST', () => {
       throw new Error('the handshake did not end');
     };
     expect(await settled(yes.id)).toMatchObject({ status: 'active' });
-    expect(await settled(no.id)).toMatchObject({ status: 'disabled', statusReason: 'validation failed: OPTIONS was answered without WebHook-Allowed-Origin' });
-    expect(willing.received[0]).toMatchObject({ method: 'OPTIONS', headers: { 'webhook-request-origin': 'citysense' } });
+    expect(await settled(no.id)).toMatchObject({
+      status: 'disabled',
+      statusReason: 'validation failed: OPTIONS was answered without WebHook-Allowed-Origin',
+    });
+    expect(willing.received[0]).toMatchObject({
+      method: 'OPTIONS',
+      headers: { 'webhook-request-origin': 'citysense' },
+    });
     await remove(yes.id);
     await remove(no.id);
     await willing.stop();
@@ -172,8 +202,16 @@ describe('deliveries over REST', () => {
     await notify(3);
     for (const { id } of await deliveries(made.id)) await ended(id);
     const all = await deliveries(made.id);
-    expect(all.map(({ sequence, status }) => [sequence, status])).toEqual([[3, 'delivered'], [2, 'delivered'], [1, 'delivered']]);
-    const first = await api.call<{ items: Delivery[]; nextCursor: string }>('GET', `/api/v1/endpoints/${made.id}/deliveries?limit=2`, { token: fire.token });
+    expect(all.map(({ sequence, status }) => [sequence, status])).toEqual([
+      [3, 'delivered'],
+      [2, 'delivered'],
+      [1, 'delivered'],
+    ]);
+    const first = await api.call<{ items: Delivery[]; nextCursor: string }>(
+      'GET',
+      `/api/v1/endpoints/${made.id}/deliveries?limit=2`,
+      { token: fire.token },
+    );
     const rest = await deliveries(made.id, `?limit=2&cursor=${first.body.nextCursor}`);
     expect(rest.map(({ sequence }) => sequence)).toEqual([1]);
 
@@ -188,12 +226,22 @@ describe('deliveries over REST', () => {
     const range = { from: begun, to: new Date(Date.now() + 1_000).toISOString() };
     const none = await api.call('POST', `/api/v1/endpoints/${made.id}/replay`, { token: fire.token, body: range });
     expect(none.body).toEqual({ replayed: 0, more: false });
-    const some = await api.call('POST', `/api/v1/endpoints/${made.id}/replay`, { token: fire.token, body: { ...range, include: 'all' } });
+    const some = await api.call('POST', `/api/v1/endpoints/${made.id}/replay`, {
+      token: fire.token,
+      body: { ...range, include: 'all' },
+    });
     expect([some.status, some.body]).toEqual([202, { replayed: 3, more: false }]);
     await receiver.got(3);
 
-    const events = await api.call<{ items: { sequence: number; event: { sequence: string } }[]; next: number }>('GET', `/api/v1/events?endpoint=${made.id}&after=1`, { token: fire.token });
-    expect(events.body.items.map(({ sequence, event }) => [sequence, event.sequence])).toEqual([[2, '2'], [3, '3']]);
+    const events = await api.call<{ items: { sequence: number; event: { sequence: string } }[]; next: number }>(
+      'GET',
+      `/api/v1/events?endpoint=${made.id}&after=1`,
+      { token: fire.token },
+    );
+    expect(events.body.items.map(({ sequence, event }) => [sequence, event.sequence])).toEqual([
+      [2, '2'],
+      [3, '3'],
+    ]);
     expect(events.body.next).toBe(3);
     await remove(made.id);
   });
@@ -215,7 +263,8 @@ describe('deliveries over REST', () => {
     });
     await api.database.insert(notifications).values(rows);
     const page = async (token: string, query: string) =>
-      (await api.call<{ items: { sequence: number }[]; next: number }>('GET', `/api/v1/events${query}`, { token })).body;
+      (await api.call<{ items: { sequence: number }[]; next: number }>('GET', `/api/v1/events${query}`, { token }))
+        .body;
     expect((await page(fire.token, '')).items.map(({ sequence }) => sequence)).toEqual([100, 102]);
     expect((await page(fire.token, '?after=100&limit=1')).next).toBe(102);
     expect(await page(fire.token, '?after=102')).toEqual({ items: [], next: 102 });
@@ -227,8 +276,12 @@ describe('deliveries over REST', () => {
 describe('targets that are not public', () => {
   it('are allowed by system administrators, per tenant', async () => {
     const path = `/api/v1/tenants/${fire.tenantKey}/webhook-targets`;
-    expect((await api.call('POST', path, { token: fire.token, body: { cidr: '10.0.0.0/8', port: 80 } })).status).toBe(403);
-    const allowed = await api.call<{ id: string; cidr: string }>('POST', path, { body: { cidr: '10.20.3.4/16', port: 8080, note: 'city management' } });
+    expect((await api.call('POST', path, { token: fire.token, body: { cidr: '10.0.0.0/8', port: 80 } })).status).toBe(
+      403,
+    );
+    const allowed = await api.call<{ id: string; cidr: string }>('POST', path, {
+      body: { cidr: '10.20.3.4/16', port: 8080, note: 'city management' },
+    });
     expect([allowed.status, allowed.body]).toMatchObject([201, { cidr: '10.20.0.0/16', port: 8080 }]);
     expect((await api.call('POST', path, { body: { cidr: '10.20.0.0/16', port: 8080 } })).status).toBe(409);
     for (const cidr of ['169.254.0.0/16', '127.0.0.0/8', 'fe80::/10', '0.0.0.0/0', 'nonsense']) {
@@ -269,7 +322,9 @@ describe('another tenant', () => {
     }
     const foreign = { name: 'x', url: receiver.url, tenantId: fire.tenantKey };
     expect((await api.call('POST', '/api/v1/endpoints', { token: water.token, body: foreign })).status).toBe(404);
-    expect((await api.call<{ items: unknown[] }>('GET', '/api/v1/endpoints', { token: water.token })).body.items).toEqual([]);
+    expect(
+      (await api.call<{ items: unknown[] }>('GET', '/api/v1/endpoints', { token: water.token })).body.items,
+    ).toEqual([]);
     await remove(made.id);
   });
 });

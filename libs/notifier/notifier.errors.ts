@@ -27,7 +27,10 @@ export const webhookTargetExists = (cidr: string, port: number): PlatformError =
 
 /** 400 for a network that cannot be allowed. */
 export const networkNotAllowable = (cidr: string): PlatformError =>
-  invalid('network_not_allowable', `cidr: "${cidr}" is not a network, or one that webhooks never reach (link-local, loopback, multicast, reserved).`);
+  invalid(
+    'network_not_allowable',
+    `cidr: "${cidr}" is not a network, or one that webhooks never reach (link-local, loopback, multicast, reserved).`,
+  );
 
 const urlProblems: Record<UrlProblem, string> = {
   url_malformed: 'it is not a URL, or is longer than 2,048 characters',

@@ -30,9 +30,7 @@ export class NotifierStage {
     const tenants = arrived.map((notification) => notification.tenantKey);
     const queued = await this.queue.inTransaction(async (transaction) => {
       const endpoints = await this.queue.lockTenants(transaction, tenants);
-      return endpoints.length === 0
-        ? []
-        : await this.queue.enqueue(transaction, endpoints, arrived, this.clock.now());
+      return endpoints.length === 0 ? [] : await this.queue.enqueue(transaction, endpoints, arrived, this.clock.now());
     });
     if (queued.length > 0) {
       this.queuedTotal.inc(queued.length);

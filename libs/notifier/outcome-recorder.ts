@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { encodeDeadLetters, type DeadLetter, partitionOf, streams } from '#libs/contracts';
+import { type DeadLetter, encodeDeadLetters, partitionOf, streams } from '#libs/contracts';
 import { LOGGER, type Logger, METRICS, type Metrics } from '#libs/runtime';
 import { STREAM, type StreamLog } from '#libs/stream';
 import type { DeliveryRow } from './delivery-queue.repository.js';

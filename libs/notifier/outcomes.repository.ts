@@ -3,12 +3,16 @@ import { and, eq, inArray, sql } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import {
   type Transaction,
-  webhookAttempts, webhookDeliveries, webhookEndpointEvents, webhookEndpoints } from '#libs/registry-db';
+  webhookAttempts,
+  webhookDeliveries,
+  webhookEndpointEvents,
+  webhookEndpoints,
+} from '#libs/registry-db';
 import type { Verdict } from './delivery.js';
 import {
   type Claimed,
-  type DeliveryRow,
   DeliveryQueueRepository,
+  type DeliveryRow,
   type EndpointRow,
   instant,
   type Queued,
@@ -44,7 +48,11 @@ export class OutcomesRepository {
       if (kept.length === 0) return [];
       await this.writeAttempts(transaction, kept);
       await this.writeDeliveries(transaction, kept);
-      await this.queue.arrange(transaction, kept.map(({ claimed }) => claimed.delivery), latest(kept));
+      await this.queue.arrange(
+        transaction,
+        kept.map(({ claimed }) => claimed.delivery),
+        latest(kept),
+      );
       const events: EndpointEvent[] = [];
       for (const endpoint of endpoints) {
         const news = kept.filter(({ claimed }) => claimed.endpoint.key === endpoint.key).map(newsOf);
@@ -129,7 +137,12 @@ export class OutcomesRepository {
       );
       const given = await transaction
         .update(webhookDeliveries)
-        .set({ status: 'dead', finishedAt: new Date(now), nextAttemptAt: null, lastError: 'held by a disabled endpoint' })
+        .set({
+          status: 'dead',
+          finishedAt: new Date(now),
+          nextAttemptAt: null,
+          lastError: 'held by a disabled endpoint',
+        })
         .where(and(inArray(webhookDeliveries.key, keys), eq(webhookDeliveries.status, 'pending')))
         .returning();
       await this.queue.arrange(transaction, given, now);

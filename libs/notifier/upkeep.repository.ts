@@ -12,7 +12,11 @@ export class UpkeepRepository {
 
   /** Endpoints that wait for their handshake, a few at a time. */
   async validating(): Promise<EndpointRow[]> {
-    return await this.database.select().from(webhookEndpoints).where(eq(webhookEndpoints.status, 'validating')).limit(20);
+    return await this.database
+      .select()
+      .from(webhookEndpoints)
+      .where(eq(webhookEndpoints.status, 'validating'))
+      .limit(20);
   }
 
   /** Ends a handshake, unless somebody has changed the endpoint meanwhile. */

@@ -1,5 +1,5 @@
-import { Inject } from '@nestjs/common';
 import { isIP } from 'node:net';
+import { Inject } from '@nestjs/common';
 import { urlRefused } from './notifier.errors.js';
 import { judgeAddress } from './webhook/address-policy.js';
 import { RESOLVER, type Resolve } from './webhook/resolver.js';

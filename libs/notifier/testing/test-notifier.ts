@@ -91,7 +91,9 @@ export class TestNotifier {
   async notify(...notifications: Notification[]): Promise<void> {
     await this.stage.handle({
       source: { stream: 'notifications', group: 'notifier', lane: 'urgent', partition: 0 },
-      entries: [{ position: ++this.position, appendedAt: this.options.clock.now(), data: encodeNotifications(notifications) }],
+      entries: [
+        { position: ++this.position, appendedAt: this.options.clock.now(), data: encodeNotifications(notifications) },
+      ],
     });
   }
 

@@ -11,6 +11,7 @@ export function handshakeProblem(answer: Answer, origin: string): string | undef
   if (answer.status < 200 || answer.status > 299) return `OPTIONS was answered ${answer.status}`;
   const allowed = answer.headers['webhook-allowed-origin']?.trim();
   if (allowed === undefined) return 'OPTIONS was answered without WebHook-Allowed-Origin';
-  if (allowed !== '*' && allowed.toLowerCase() !== origin.toLowerCase()) return `WebHook-Allowed-Origin is "${allowed}"`;
+  if (allowed !== '*' && allowed.toLowerCase() !== origin.toLowerCase())
+    return `WebHook-Allowed-Origin is "${allowed}"`;
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createSecret, keyOf, sign, type SignatureHeaders, verify } from './standard-webhooks.js';
+import { createSecret, keyOf, type SignatureHeaders, sign, verify } from './standard-webhooks.js';
 
 /** The example of the Standard Webhooks specification. */
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -46,8 +46,11 @@ describe('Standard Webhooks 1.0', () => {
     expect(createSecret()).not.toBe(createSecret());
   });
 
-  it.each(['MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, `whsec_${Buffer.alloc(65).toString('base64')}`, 'whsec_not base64 at all, but long enough'])(
-    'refuses the secret %s',
-    (text) => expect(() => keyOf(text)).toThrow('whsec_'),
-  );
+  it.each([
+    'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    'whsec_',
+    `whsec_${Buffer.alloc(23).toString('base64')}`,
+    `whsec_${Buffer.alloc(65).toString('base64')}`,
+    'whsec_not base64 at all, but long enough',
+  ])('refuses the secret %s', (text) => expect(() => keyOf(text)).toThrow('whsec_'));
 });

@@ -39,7 +39,11 @@ describe('answers', () => {
     ['success', answer(200, {}, 'thanks'), { status: 200, text: 'thanks', error: '' }],
     ['no content', answer(204), { status: 204, text: '' }],
     ['failure', answer(500, {}, 'oops'), { status: 500, text: 'oops' }],
-    ['a reset', (_received, response) => response.socket?.resetAndDestroy(), { status: undefined, error: 'ECONNRESET' }],
+    [
+      'a reset',
+      (_received, response) => response.socket?.resetAndDestroy(),
+      { status: undefined, error: 'ECONNRESET' },
+    ],
     ['a closed connection', (_received, response) => response.socket?.destroy(), { status: undefined }],
     ['nonsense', (_received, response) => response.socket?.end('hello\r\n\r\n'), { status: undefined }],
   ])('%s', async (_case, behaviour, expected) => {
@@ -56,7 +60,10 @@ describe('answers', () => {
   it('silence ends with the time allowed', async () => {
     receiver.behave(() => {});
     const begun = performance.now();
-    expect(await post(clientWith(nowhere, 200), receiver.url)).toMatchObject({ status: undefined, error: 'no answer within 200 ms' });
+    expect(await post(clientWith(nowhere, 200), receiver.url)).toMatchObject({
+      status: undefined,
+      error: 'no answer within 200 ms',
+    });
     expect(performance.now() - begun).toBeLessThan(2_500);
   });
 
@@ -124,15 +131,19 @@ describe('answers', () => {
 });
 
 describe('where it connects', () => {
-  it.each(['http://127.0.0.1', 'http://0x7f.1', 'http://2130706433', 'http://[::1]', 'http://[::ffff:127.0.0.1]', 'http://localhost'])(
-    '%s is not reached',
-    async (origin) => {
-      const client = clientWith(async () => [{ address: '127.0.0.1', family: 4 }]);
-      const got = await post(client, `${origin}:${receiver.port}/`, closed);
-      expect(got).toMatchObject({ status: undefined, error: 'address_forbidden' });
-      expect(receiver.received).toHaveLength(0);
-    },
-  );
+  it.each([
+    'http://127.0.0.1',
+    'http://0x7f.1',
+    'http://2130706433',
+    'http://[::1]',
+    'http://[::ffff:127.0.0.1]',
+    'http://localhost',
+  ])('%s is not reached', async (origin) => {
+    const client = clientWith(async () => [{ address: '127.0.0.1', family: 4 }]);
+    const got = await post(client, `${origin}:${receiver.port}/`, closed);
+    expect(got).toMatchObject({ status: undefined, error: 'address_forbidden' });
+    expect(receiver.received).toHaveLength(0);
+  });
 
   it.each([
     ['169.254.169.254', 'address_forbidden'],
@@ -151,7 +162,9 @@ describe('where it connects', () => {
       return [{ address: asked === 1 ? '203.0.113.9' : '127.0.0.1', family: 4 }];
     });
     for (let n = 0; n < 2; n++) {
-      expect(await post(client, `http://rebinding.example.cn:${receiver.port}/`, closed)).toMatchObject({ error: 'address_forbidden' });
+      expect(await post(client, `http://rebinding.example.cn:${receiver.port}/`, closed)).toMatchObject({
+        error: 'address_forbidden',
+      });
     }
     expect([asked, receiver.received.length]).toEqual([2, 0]);
   });
@@ -171,6 +184,9 @@ describe('where it connects', () => {
   });
 
   it('a name that nobody knows', async () => {
-    expect(await post(clientWith(nowhere), 'https://nobody.invalid/')).toMatchObject({ status: undefined, error: 'ENOTFOUND' });
+    expect(await post(clientWith(nowhere), 'https://nobody.invalid/')).toMatchObject({
+      status: undefined,
+      error: 'ENOTFOUND',
+    });
   });
 });

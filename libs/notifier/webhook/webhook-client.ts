@@ -128,7 +128,10 @@ export class WebhookClient {
     return (hostname, options, callback) => {
       this.options.resolve(hostname).then(
         (found) => {
-          const judged = found.map((one) => ({ one, problem: judgeAddress(one.address, target.port, target.secure, policy) }));
+          const judged = found.map((one) => ({
+            one,
+            problem: judgeAddress(one.address, target.port, target.secure, policy),
+          }));
           const allowed = judged.filter(({ problem }) => !problem).map(({ one }) => one);
           const [first] = allowed;
           if (!first) callback(new BlockedAddress(judged[0]?.problem ?? 'name_not_found'), '', 4);
