@@ -52,8 +52,7 @@ async function startGateway(): Promise<{ child: ChildProcess; port: number }> {
 }
 
 /** Publishes in a closed loop until the connection breaks; resolves with the highest acknowledged sequence. */
-async function publishUntilBroken(port: number, device: Seeded['devices'][number], start: number): Promise<number> {
-  const raw = await RawDevice.login(port, device);
+async function publishUntilBroken(raw: RawDevice, device: Seeded['devices'][number], start: number): Promise<number> {
   const packetOf = (n: number) => publishPacket(`devices/${device.id}/telemetry`, `{"seq":${n}}`, 1, (n % 65_535) + 1);
   let sent = start;
   let acknowledged = start;
@@ -77,8 +76,9 @@ describe('a gateway that is killed under load', () => {
     for (let cycle = 0; cycle < cycles; cycle++) {
       const { child, port } = await startGateway();
       const start = cycle * 1_000_000;
-      const loads = seeded.devices.map(async (device) => {
-        const last = await publishUntilBroken(port, device, start);
+      const raws = await Promise.all(seeded.devices.map((device) => RawDevice.login(port, device)));
+      const loads = seeded.devices.map(async (device, index) => {
+        const last = await publishUntilBroken(raws[index] as RawDevice, device, start);
         for (let n = start + 1; n <= last; n++) acknowledged.get(device.key)?.push(n);
       });
       await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 400));

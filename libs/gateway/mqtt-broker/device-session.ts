@@ -24,9 +24,8 @@ export class DeviceSession {
   epoch = 0;
   /** True from its registration with the broker to the end of the connection. */
   open = false;
-  /** Message ids of QoS 2 publishes that have come and not been released: a repeat of one is not written again. */
-  readonly unreleased: Set<number>;
-  private readonly routes = new Map<string, Route>();
+  /** Made by the first publish: most connections are idle most of the time. */
+  private routes: Map<string, Route> | undefined;
   private refusals = 0;
   private windowEndsAt = 0;
 
@@ -35,18 +34,24 @@ export class DeviceSession {
     readonly client: Client,
     /** SHA-256 of the secret that it logged in with. */
     readonly secretHash: Uint8Array,
-    unreleased: Set<number>,
-  ) {
-    this.unreleased = unreleased;
+    /** Kept from an earlier connection of a persistent session. */
+    private unreleasedIds: Set<number> | undefined,
+  ) {}
+
+  /** Message ids of QoS 2 publishes that have come and not been released: a repeat of one is not written again. */
+  get unreleased(): Set<number> {
+    this.unreleasedIds ??= new Set();
+    return this.unreleasedIds;
   }
 
   /** The route of a topic seen before in this epoch. */
   route(topic: string): Route | undefined {
-    return this.routes.get(topic);
+    return this.routes?.get(topic);
   }
 
   /** Remembers a route; routes of a bounded number of topics are kept. */
   remember(topic: string, route: Route): void {
+    this.routes ??= new Map();
     if (this.routes.size >= rememberedRoutes) this.routes.clear();
     this.routes.set(topic, route);
   }
@@ -55,7 +60,7 @@ export class DeviceSession {
   renew(device: KnownDevice, epoch: number): void {
     this.device = device;
     this.epoch = epoch;
-    this.routes.clear();
+    this.routes?.clear();
   }
 
   /** Counts a refused publish; false where there were more than `limit` within a minute. */

@@ -46,10 +46,10 @@ export class SessionTable {
   }
 
   /** Message ids of QoS 2 publishes not yet released; they outlive the connection of a persistent session. */
-  unreleased(deviceKey: string, clean: boolean): Set<number> {
+  unreleased(deviceKey: string, clean: boolean): Set<number> | undefined {
     if (clean) {
       this.unreleasedById.delete(deviceKey);
-      return new Set();
+      return undefined;
     }
     let found = this.unreleasedById.get(deviceKey);
     if (!found) {
