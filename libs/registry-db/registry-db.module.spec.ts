@@ -6,6 +6,7 @@ import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HEALTH, type Health, LIFECYCLE, type Lifecycle, RuntimeModule } from '#libs/runtime';
 import { DATABASE, type Database, EmbeddedRegistry, RegistryDbModule, tenants } from './index.js';
+import { copyTestRegistry } from './testing/index.js';
 
 describe('the registry of an app', () => {
   let folder: string;
@@ -23,6 +24,7 @@ describe('the registry of an app', () => {
   const lifecycleOf = (app: INestApplicationContext) => app.get<Lifecycle>(LIFECYCLE);
 
   it('is brought up and migrated where it is embedded, and other threads reach it by its URL', async () => {
+    await copyTestRegistry(join(folder, 'registry'));
     const main = await open({});
     expect(main.get(EmbeddedRegistry).url).toBeUndefined();
     await lifecycleOf(main).start();
@@ -38,7 +40,7 @@ describe('the registry of an app', () => {
     await lifecycleOf(again).start();
     expect(await again.get<Database>(DATABASE).select().from(tenants)).toHaveLength(1);
     await lifecycleOf(again).stop();
-  });
+  }, 60_000);
 
   it('needs a URL where it is a server', async () => {
     const app = await open({ REGISTRY_KIND: 'postgresql' });

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import { describeRegistry, openTestRegistry, type TestRegistry } from '../testing/index.js';
+import { copyTestRegistry, describeRegistry, openTestRegistry, type TestRegistry } from '../testing/index.js';
 import { lockDirectory } from './directory-lock.js';
 import { startEmbeddedRegistry } from './start-embedded.js';
 
@@ -36,6 +36,7 @@ describe('durability', () => {
 
   it('keeps every commit it answered through SIGKILL, and takes the dead lock over', async () => {
     const directory = join(await mkdtemp(join(tmpdir(), 'citysense-kill-')), 'registry');
+    await copyTestRegistry(directory);
     let running = await startEmbeddedRegistry(directory);
     let client = await connect(running.url);
     await client.query('create table kept (n int primary key)');
@@ -61,6 +62,7 @@ describe('durability', () => {
     const root = await mkdtemp(join(tmpdir(), 'citysense-long-'));
     const directory = join(root, 'd'.repeat(100), 'registry');
     await mkdir(directory, { recursive: true });
+    await copyTestRegistry(directory);
     const running = await startEmbeddedRegistry(directory);
     const client = await connect(running.url);
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);

@@ -1,2 +1,2 @@
 export { describeRegistry } from './registry.contract.js';
-export { openTestRegistry, type TestRegistry } from './test-registry.js';
+export { copyTestRegistry, openTestRegistry, type TestRegistry } from './test-registry.js';
