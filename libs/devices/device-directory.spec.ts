@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eq } from 'drizzle-orm';
+import type { Principal } from '#libs/access';
+import { createTestPrincipal } from '#libs/access/testing';
 import { partitionOf } from '#libs/contracts';
-import { devices, installations, products, productVersions } from '#libs/registry-db';
+import { deviceGrants, devices, installations, products, productVersions } from '#libs/registry-db';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { ScriptedClock } from '#libs/runtime';
+import { waterMeter } from './built-in/water-meter.js';
 import type { KnownDevice } from './known-device.js';
 import { openTestDirectory, seedDevices, type TestDirectory } from './testing/index.js';
 
@@ -36,7 +39,8 @@ describe('DeviceDirectory', () => {
 
   it('loads every device in pages, with partition, interval and lane', async () => {
     const meters = await seedDevices(registry.database, { tenantId: 'water-bureau', count: 25 });
-    const [detector] = (await seedDevices(registry.database, { product: 'fire-detector', expectedIntervalMs: 60_000 })).devices;
+    const [detector] = (await seedDevices(registry.database, { product: 'fire-detector', expectedIntervalMs: 60_000 }))
+      .devices;
     opened = await openTestDirectory(registry.database, { clock, environment: { DEVICES_PAGE_ROWS: '10' } });
 
     expect(opened.directory.size).toBe(26);
@@ -54,7 +58,11 @@ describe('DeviceDirectory', () => {
       });
     }
     expect(opened.directory.byKey(detector?.key ?? '')).toMatchObject({ lane: 'urgent', expectedIntervalMs: 60_000 });
-    expect(opened.catalogue.current(meters.productKey)).toMatchObject({ productId: 'water-meter', version: 1, domain: 'water' });
+    expect(opened.catalogue.current(meters.productKey)).toMatchObject({
+      productId: 'water-meter',
+      version: 1,
+      domain: 'water',
+    });
   });
 
   it('answers a login at once for a device registered a moment ago', async () => {
@@ -69,7 +77,12 @@ describe('DeviceDirectory', () => {
     const [device] = (await seedDevices(registry.database, { status: 'disabled' })).devices;
     if (!device) throw new Error('nothing seeded');
     const reasons = [];
-    for (const [id, secret] of [[device.id, 'wrong'], ['no-such-device', 'x'], ['not an id', 'x'], [device.id, device.secret]] as const) {
+    for (const [id, secret] of [
+      [device.id, 'wrong'],
+      ['no-such-device', 'x'],
+      ['not an id', 'x'],
+      [device.id, device.secret],
+    ] as const) {
       const answer = await opened.directory.authenticate(id, secret);
       reasons.push(answer.kind === 'refused' ? answer.reason : answer.kind);
     }
@@ -90,7 +103,10 @@ describe('DeviceDirectory', () => {
     expect(await opened.directory.authenticate(device.id, 'new')).toMatchObject({ kind: 'accepted' });
     expect(await opened.directory.authenticate(device.id, device.secret)).toMatchObject({ kind: 'accepted' });
     await clock.advance(60_000);
-    expect(await opened.directory.authenticate(device.id, device.secret)).toEqual({ kind: 'refused', reason: 'wrong_secret' });
+    expect(await opened.directory.authenticate(device.id, device.secret)).toEqual({
+      kind: 'refused',
+      reason: 'wrong_secret',
+    });
     expect(await opened.directory.authenticate(device.id, 'new')).toMatchObject({ kind: 'accepted' });
   });
 
@@ -101,7 +117,10 @@ describe('DeviceDirectory', () => {
     await until(() => seeded.devices.every((device) => opened.directory.byKey(device.key) !== undefined));
     const heard: KnownDevice[] = [];
     const hush = opened.directory.onChange((device) => heard.push(device));
-    await registry.database.update(devices).set({ status: 'disabled', settings: { pulseLitres: 10 } }).where(eq(devices.key, first.key));
+    await registry.database
+      .update(devices)
+      .set({ status: 'disabled', settings: { pulseLitres: 10 } })
+      .where(eq(devices.key, first.key));
     await until(() => heard.length > 0);
     for (let round = 0; round < 5; round += 1) await clock.advance(20);
     hush();
@@ -119,7 +138,10 @@ describe('DeviceDirectory', () => {
       await nameTaken;
     });
     await registry.database.update(devices).set({ status: 'active' }).where(eq(devices.key, fast.key));
-    await until(() => opened.directory.byKey(fast.key)?.status === 'active' && opened.directory.byKey(slow.key)?.status === 'active');
+    await until(
+      () =>
+        opened.directory.byKey(fast.key)?.status === 'active' && opened.directory.byKey(slow.key)?.status === 'active',
+    );
   });
 
   it('keeps buildings of two tenants apart and follows an installation that moves', async () => {
@@ -128,9 +150,14 @@ describe('DeviceDirectory', () => {
     const all = [...ours.devices, ...theirs.devices];
     await until(() => all.every((device) => opened.directory.byKey(device.key) !== undefined));
     const group = opened.directory.byKey(ours.devices[0]?.key ?? '')?.building ?? '';
-    expect(opened.directory.members(group).map((device) => device.key)).toEqual(ours.devices.map((device) => device.key));
+    expect(opened.directory.members(group).map((device) => device.key)).toEqual(
+      ours.devices.map((device) => device.key),
+    );
 
-    await registry.database.update(installations).set({ building: 'B-1' }).where(eq(installations.key, ours.installationKey ?? ''));
+    await registry.database
+      .update(installations)
+      .set({ building: 'B-1' })
+      .where(eq(installations.key, ours.installationKey ?? ''));
     await until(() => opened.directory.members(`${ours.tenantKey}/B-1`).length === 2);
     expect(opened.directory.members(group)).toEqual([]);
   });
@@ -140,7 +167,10 @@ describe('DeviceDirectory', () => {
     const key = seeded.devices[0]?.key ?? '';
     await until(() => opened.directory.byKey(key)?.expectedIntervalMs === 3_600_000);
     await registry.database.transaction(async (transaction) => {
-      const [current] = await transaction.select().from(productVersions).where(eq(productVersions.productKey, seeded.productKey));
+      const [current] = await transaction
+        .select()
+        .from(productVersions)
+        .where(eq(productVersions.productKey, seeded.productKey));
       if (!current) throw new Error('no version');
       await transaction.insert(productVersions).values({ ...current, version: 2, expectedIntervalMs: 60_000 });
       await transaction.update(products).set({ currentVersion: 2 }).where(eq(products.key, seeded.productKey));
@@ -156,6 +186,41 @@ describe('DeviceDirectory', () => {
     expect(await opened.catalogue.find(seeded.productKey)).toMatchObject({ productId: 'water-meter' });
   });
 
+  it('shows a vendor the devices of its products while a grant lasts', async () => {
+    const owner = await seedDevices(registry.database, { tenantId: 'vendor' });
+    const {
+      productKey,
+      tenantKey,
+      devices: seeded,
+    } = await seedDevices(registry.database, {
+      product: 'acme-meter',
+      products: [{ ...waterMeter, id: 'acme-meter' }],
+    });
+    await registry.database
+      .update(products)
+      .set({ ownerTenantKey: owner.tenantKey })
+      .where(eq(products.key, productKey));
+    const vendor = createTestPrincipal({ roles: ['vendor'], tenantKey: owner.tenantKey });
+    const sees = (principal: Principal) => {
+      const device = opened.directory.byKey(seeded[0]?.key ?? '');
+      return device !== undefined && opened.visibility.sees(principal, device);
+    };
+    await until(() => sees(createTestPrincipal({ tenantKey })));
+    expect(sees(createTestPrincipal())).toBe(false);
+    expect(sees(createTestPrincipal({ allTenants: true }))).toBe(true);
+    expect(sees(vendor)).toBe(false);
+    await registry.database
+      .insert(deviceGrants)
+      .values({
+        deviceTenantKey: tenantKey,
+        vendorTenantKey: owner.tenantKey,
+        expiresAt: new Date(clock.now() + 60_000),
+      });
+    await until(() => sees(vendor));
+    await clock.advance(60_000);
+    expect(sees(vendor)).toBe(false);
+  });
+
   it('serves what it knows while the registry is down, and says so', async () => {
     const [device] = (await seedDevices(registry.database)).devices;
     if (!device) throw new Error('nothing seeded');
@@ -167,7 +232,9 @@ describe('DeviceDirectory', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     expect((await directory.health.state()).checks['device-directory']?.detail).toContain('serves what it knew');
-    expect(known && (await directory.directory.authenticate(known.id, known.secret))).toMatchObject({ kind: 'accepted' });
+    expect(known && (await directory.directory.authenticate(known.id, known.secret))).toMatchObject({
+      kind: 'accepted',
+    });
     expect(await directory.directory.authenticate(device.id, device.secret)).toMatchObject({ kind: 'refused' });
     await directory.stop();
   });

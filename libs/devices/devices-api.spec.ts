@@ -1,20 +1,8 @@
-import { Global, Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { and, eq } from 'drizzle-orm';
 import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
-import { devicePresence, devices, products, productVersions } from '#libs/registry-db';
-import { builtInProducts } from './built-in/index.js';
+import { devicePresence, devices } from '#libs/registry-db';
 import { DevicesApiModule } from './devices-api.module.js';
-import { BuiltInSeeder } from './products/built-in-seeder.js';
-import { GOLDEN_FRAME_CHECK, type GoldenFrame } from './products/golden-frames.js';
-
-/** Stands for the normaliser: a frame decodes where its bytes are 00. */
-const check = async (_version: unknown, frames: readonly GoldenFrame[]) =>
-  frames.filter(({ hex }) => hex !== '00').map(({ name }) => ({ frame: name, problem: 'does not decode' }));
-
-@Global()
-@Module({ providers: [{ provide: GOLDEN_FRAME_CHECK, useValue: check }], exports: [GOLDEN_FRAME_CHECK] })
-class CheckModule {}
 
 interface Listing<T> {
   items: T[];
@@ -33,7 +21,6 @@ describe('devices over REST', () => {
   let vendor: TestTenant;
 
   const as = (who: TestTenant, more: object = {}) => ({ token: who.token, ...more });
-  const model = { properties: [], events: [], commands: [] };
 
   async function register(who: TestTenant, body: object): Promise<Device> {
     const answer = await api.call<Device>('POST', '/api/v1/devices', as(who, { body }));
@@ -42,117 +29,29 @@ describe('devices over REST', () => {
   }
 
   beforeAll(async () => {
-    api = await startTestApi([CheckModule, DevicesApiModule]);
+    api = await startTestApi([DevicesApiModule]);
     water = await api.createTenant('water-bureau', ['operator']);
     fire = await api.createTenant('fire-brigade', ['operator']);
     vendor = await api.createTenant('acme', ['vendor']);
+    const thingModel = { properties: [], events: [], commands: [] };
+    const decoder = { kind: 'codec', script: 'x', mapping: [] };
+    const product = { id: 'acme-meter', name: { zh: '水表', en: 'Meter' }, domain: 'water' };
+    const body = { ...product, thingModel, decoder, expectedIntervalMs: 60_000 };
+    await api.call('POST', '/api/v1/products', as(vendor, { body }));
+    await api.call('POST', '/api/v1/products/acme-meter/versions/1/publish', as(vendor));
   });
   afterAll(async () => {
     await api.stop();
   });
 
-  describe('products', () => {
-    it('has the built-in ones, published, and publishes a new version only where one changed', async () => {
-      const { body } = await api.call<Listing<{ id: string; currentVersion: number }>>('GET', '/api/v1/products', as(water));
-      expect(body.items.map(({ id, currentVersion }) => [id, currentVersion])).toEqual([
-        ['fire-detector', 1],
-        ['parking-sensor', 1],
-        ['water-meter', 1],
-        ['water-meter-cjt188', 1],
-      ]);
-      const seeder = api.app.get(BuiltInSeeder, { strict: false });
-      await seeder.seed(builtInProducts);
-      const [first] = builtInProducts;
-      if (!first) throw new Error('no built-in product');
-      await seeder.seed([{ ...first, expectedIntervalMs: 60_000 }]);
-      const [row] = await api.database.select().from(products).where(eq(products.id, first.id));
-      expect(row?.currentVersion).toBe(2);
-      const versions = await api.database.select().from(productVersions).where(eq(productVersions.productKey, row?.key ?? ''));
-      expect(versions).toHaveLength(2);
-      await seeder.seed(builtInProducts);
-      const detail = await api.call<{ current: object }>('GET', '/api/v1/products/water-meter', as(water));
-      expect(detail.body).toMatchObject({ currentVersion: 3, current: { expectedIntervalMs: 1_800_000, status: 'published' } });
-    });
-
-    it('cannot be changed where built in', async () => {
-      const body = { thingModel: model, expectedIntervalMs: 60_000 };
-      const answer = await api.call<Problem>('POST', '/api/v1/products/water-meter/versions', as(vendor, { body }));
-      expect(answer).toMatchObject({ status: 409, body: { code: 'product_built_in' } });
-    });
-
-    it('names every field that cannot be used', async () => {
-      const property = { identifier: 'a.b', name: { zh: '甲', en: 'A' }, type: 'number', kind: 'gauge' };
-      const body = {
-        id: 'broken',
-        name: { zh: '坏', en: 'Broken' },
-        domain: 'water',
-        expectedIntervalMs: 5,
-        thingModel: {
-          properties: [
-            { ...property, unit: 'm³' },
-            { ...property, identifier: '1 2' },
-            { ...property, identifier: 'c', range: [2, 1] },
-            { ...property, identifier: 'd', type: 'boolean', range: [0, 1], kind: 'counter' },
-            property,
-          ],
-          events: [],
-          commands: [],
-          extra: 1,
-        },
-        decoder: { kind: 'magic' },
-      };
-      const answer = await api.call<Problem>('POST', '/api/v1/products', as(vendor, { body }));
-      expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
-      expect(new Set(answer.body.errors?.map(({ field }) => field))).toEqual(
-        new Set([
-          'thingModel',
-          'thingModel.properties.0.unit',
-          'thingModel.properties.1.identifier',
-          'thingModel.properties.2.range',
-          'thingModel.properties.3.range',
-          'thingModel.properties.3.kind',
-          'thingModel.properties.4.identifier',
-          'decoder.kind',
-          'expectedIntervalMs',
-        ]),
-      );
-    });
-
-    it('go from draft to published, once their golden frames decode, and never change after', async () => {
-      const frame = { name: 'one', kind: 'up', hex: 'ff', expected: { total: 1 } };
-      const version = { thingModel: model, expectedIntervalMs: 60_000, decoder: { kind: 'codec', script: 'x', mapping: [] } };
-      const body = { id: 'acme-meter', name: { zh: '水表', en: 'Meter' }, domain: 'water', ...version, goldenFrames: [frame] };
-      const path = '/api/v1/products/acme-meter/versions';
-      expect((await api.call('POST', '/api/v1/products', as(vendor, { body }))).status).toBe(201);
-      expect((await api.call('POST', '/api/v1/products', as(vendor, { body }))).status).toBe(409);
-
-      const refused = await api.call<Problem>('POST', `${path}/1/publish`, as(vendor));
-      expect(refused).toMatchObject({ status: 400, body: { code: 'golden_frames_failed' } });
-      const mended = { ...version, goldenFrames: [{ ...frame, hex: '00' }] };
-      expect((await api.call('PUT', `${path}/1`, as(vendor, { body: mended }))).status).toBe(200);
-      expect(await api.call('POST', `${path}/1/publish`, as(vendor))).toMatchObject({ status: 200, body: { status: 'published' } });
-      expect(await api.call('PUT', `${path}/1`, as(vendor, { body: mended }))).toMatchObject({ status: 409 });
-      expect(await api.call('POST', `${path}/1/publish`, as(vendor))).toMatchObject({ status: 409 });
-
-      expect(await api.call('POST', path, as(vendor, { body: version }))).toMatchObject({ body: { version: 2, status: 'draft' } });
-      expect(await api.call('POST', path, as(vendor, { body: version }))).toMatchObject({ body: { version: 3 } });
-      expect((await api.call('POST', `${path}/3/publish`, as(vendor))).status).toBe(200);
-      expect(await api.call('POST', `${path}/2/publish`, as(vendor))).toMatchObject({ body: { code: 'version_overtaken' } });
-      const listed = await api.call<Listing<{ version: number }>>('GET', `${path}?limit=2`, as(vendor));
-      expect(listed.body.items.map((item) => item.version)).toEqual([3, 2]);
-      const next = await api.call<Listing<{ version: number }>>('GET', `${path}?limit=2&cursor=${listed.body.nextCursor}`, as(vendor));
-      expect(next.body.items.map((item) => item.version)).toEqual([1]);
-    });
-
-    it('keep the urgent lane for life safety', async () => {
-      const body = { id: 'fast', name: { zh: '快', en: 'Fast' }, domain: 'water', lane: 'urgent', thingModel: model, expectedIntervalMs: 1_000 };
-      expect(await api.call('POST', '/api/v1/products', as(vendor, { body }))).toMatchObject({ status: 400, body: { code: 'lane_reserved' } });
-    });
-  });
-
   describe('devices', () => {
     it('get a secret once, 256 bits, kept as a hash', async () => {
-      const device = await register(water, { id: 'Meter-1', name: '一号表', productId: 'water-meter', tags: { district: 'huichuan' } });
+      const device = await register(water, {
+        id: 'Meter-1',
+        name: '一号表',
+        productId: 'water-meter',
+        tags: { district: 'huichuan' },
+      });
       expect(Buffer.from(device.secret, 'base64url')).toHaveLength(32);
       const { body } = await api.call<Device>('GET', '/api/v1/devices/METER-1', as(water));
       expect(body).toMatchObject({
@@ -186,11 +85,18 @@ describe('devices over REST', () => {
     it('are refused with an id that is taken, by whomever', async () => {
       await register(water, { id: 'taken', name: 'x', productId: 'water-meter' });
       const body = { id: 'TAKEN', name: 'x', productId: 'water-meter' };
-      expect(await api.call('POST', '/api/v1/devices', as(fire, { body }))).toMatchObject({ status: 409, body: { code: 'device_id_taken' } });
+      expect(await api.call('POST', '/api/v1/devices', as(fire, { body }))).toMatchObject({
+        status: 409,
+        body: { code: 'device_id_taken' },
+      });
     });
 
     it('are registered a thousand at once, each with its outcome', async () => {
-      const batch: object[] = Array.from({ length: 997 }, (_, n) => ({ id: `batch-${n}`, name: `${n}`, productId: 'parking-sensor' }));
+      const batch: object[] = Array.from({ length: 997 }, (_, n) => ({
+        id: `batch-${n}`,
+        name: `${n}`,
+        productId: 'parking-sensor',
+      }));
       batch.push({ id: 'taken', name: 'x', productId: 'water-meter' });
       batch.push({ id: 'batch-0', name: 'again', productId: 'water-meter' });
       batch.push({ id: 'batch!', name: '', productId: 'water-meter' });
@@ -227,9 +133,13 @@ describe('devices over REST', () => {
         });
       }
       const [row] = await api.database.select().from(devices).where(eq(devices.id, 'find-b'));
-      await api.database
-        .insert(devicePresence)
-        .values({ deviceKey: row?.key ?? '', online: true, since: new Date(), lastSeenAt: new Date(), cause: 'message' });
+      await api.database.insert(devicePresence).values({
+        deviceKey: row?.key ?? '',
+        online: true,
+        since: new Date(),
+        lastSeenAt: new Date(),
+        cause: 'message',
+      });
       const found = async (query: string) => {
         const { body } = await api.call<Listing<Device>>('GET', `/api/v1/devices?${query}`, as(fire));
         return body.items.map(({ id }) => id);
@@ -251,16 +161,24 @@ describe('devices over REST', () => {
 
     it('change by If-Match, move, disable, enable and retire', async () => {
       await register(water, { id: 'life', name: 'x', productId: 'water-meter' });
-      const patch = (body: object, headers = {}) => api.call<Device>('PATCH', '/api/v1/devices/life', as(water, { body, headers }));
+      const patch = (body: object, headers = {}) =>
+        api.call<Device>('PATCH', '/api/v1/devices/life', as(water, { body, headers }));
       expect(await patch({ name: 'y', settings: { away: true } }, { 'if-match': '"1"' })).toMatchObject({
         status: 200,
         body: { name: 'y', settings: { away: true }, revision: 2 },
       });
-      expect(await patch({ name: 'z' }, { 'if-match': '"1"' })).toMatchObject({ status: 412, body: { code: 'revision_conflict' } });
+      expect(await patch({ name: 'z' }, { 'if-match': '"1"' })).toMatchObject({
+        status: 412,
+        body: { code: 'revision_conflict' },
+      });
       expect(await patch({ id: 'other' })).toMatchObject({ status: 400 });
       expect(await patch({ gatewayId: 'life' })).toMatchObject({ status: 400 });
-      expect(await patch({ gatewayId: 'meter-1', expectedIntervalMs: 60_000 })).toMatchObject({ body: { gatewayId: 'meter-1' } });
-      expect(await patch({ gatewayId: null, expectedIntervalMs: null })).toMatchObject({ body: { gatewayId: null, expectedIntervalMs: null } });
+      expect(await patch({ gatewayId: 'meter-1', expectedIntervalMs: 60_000 })).toMatchObject({
+        body: { gatewayId: 'meter-1' },
+      });
+      expect(await patch({ gatewayId: null, expectedIntervalMs: null })).toMatchObject({
+        body: { gatewayId: null, expectedIntervalMs: null },
+      });
       const act = (action: string) => api.call<Device>('POST', `/api/v1/devices/life/${action}`, as(water));
       expect(await act('disable')).toMatchObject({ status: 200, body: { status: 'disabled' } });
       expect(await act('enable')).toMatchObject({ status: 200, body: { status: 'registered' } });
@@ -273,7 +191,11 @@ describe('devices over REST', () => {
       await register(water, { id: 'rotates', name: 'x', productId: 'water-meter' });
       const row = async () => (await api.database.select().from(devices).where(eq(devices.id, 'rotates')))[0];
       const before = await row();
-      const { status, body } = await api.call<{ secret: string }>('POST', '/api/v1/devices/rotates/secret', as(water, { body: {} }));
+      const { status, body } = await api.call<{ secret: string }>(
+        'POST',
+        '/api/v1/devices/rotates/secret',
+        as(water, { body: {} }),
+      );
       expect(status).toBe(200);
       expect(body.secret).toHaveLength(43);
       expect((await row())?.previousSecretHash).toEqual(before?.secretHash);
@@ -296,13 +218,16 @@ describe('devices over REST', () => {
       body: { position: null, sourcePosition: null, building: 'B', name: '丁字口', revision: 2 },
     });
     await register(water, { id: 'mounted', name: 'x', productId: 'water-meter', installationId: made.body.id });
-    expect(await api.call('DELETE', path, as(water))).toMatchObject({ status: 409, body: { code: 'installation_in_use' } });
+    expect(await api.call('DELETE', path, as(water))).toMatchObject({
+      status: 409,
+      body: { code: 'installation_in_use' },
+    });
     await api.call('PATCH', '/api/v1/devices/mounted', as(water, { body: { installationId: null } }));
     expect((await api.call('DELETE', path, as(water))).status).toBe(204);
   });
 
   describe('tenancy', () => {
-    it("hides every device, product and installation of another tenant, and refuses to use them", async () => {
+    it('hides every device, product and installation of another tenant, and refuses to use them', async () => {
       await register(water, { id: 'private', name: 'x', productId: 'water-meter' });
       const place = await api.call<{ id: string }>('POST', '/api/v1/installations', as(water, { body: { name: 'x' } }));
       const body = { name: 'y' };
@@ -318,7 +243,11 @@ describe('devices over REST', () => {
         ['GET', '/api/v1/products/acme-meter'],
         ['GET', '/api/v1/products/acme-meter/versions'],
       ] as const) {
-        expect([method, path, (await api.call(method, path, as(fire, { body: payload }))).status]).toEqual([method, path, 404]);
+        expect([method, path, (await api.call(method, path, as(fire, { body: payload }))).status]).toEqual([
+          method,
+          path,
+          404,
+        ]);
       }
       const stolen = { id: 'stolen', name: 'x', productId: 'fire-detector', installationId: place.body.id };
       expect((await api.call('POST', '/api/v1/devices', as(fire, { body: stolen }))).status).toBe(400);

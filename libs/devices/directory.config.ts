@@ -1,8 +1,20 @@
 import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
 
 export const directoryConfig = defineConfig('devices', {
-  pollMs: setting.integer('DEVICES_POLL_MS', 500, 'How often changes of devices and products are fetched, in milliseconds.', 10, 60_000),
-  pageRows: setting.integer('DEVICES_PAGE_ROWS', 5_000, 'Devices fetched at once while the directory loads.', 1, 100_000),
+  pollMs: setting.integer(
+    'DEVICES_POLL_MS',
+    500,
+    'How often changes of devices and products are fetched, in milliseconds.',
+    10,
+    60_000,
+  ),
+  pageRows: setting.integer(
+    'DEVICES_PAGE_ROWS',
+    5_000,
+    'Devices fetched at once while the directory loads.',
+    1,
+    100_000,
+  ),
   missHoldMs: setting.integer(
     'DEVICES_MISS_HOLD_MS',
     3_000,

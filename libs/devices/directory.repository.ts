@@ -63,7 +63,9 @@ export class DirectoryRepository {
    * below it is then visible, and what is at or above it is read again next time.
    */
   async horizon(): Promise<string> {
-    const rows = await this.rows<{ horizon: string }>(sql`select pg_snapshot_xmin(pg_current_snapshot())::text as horizon`);
+    const rows = await this.rows<{ horizon: string }>(
+      sql`select pg_snapshot_xmin(pg_current_snapshot())::text as horizon`,
+    );
     return rows[0]?.horizon ?? '0';
   }
 

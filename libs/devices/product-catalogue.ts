@@ -82,7 +82,8 @@ export class ProductCatalogue {
   private keep(row: ProductRow): ProductVersion {
     const { nameZh, nameEn, ...rest } = row;
     const before = this.versions.get(row.productKey);
-    if (before && before.version === row.version && before.name.zh === nameZh && before.name.en === nameEn) return before;
+    const same = before?.version === row.version && before.name.zh === nameZh && before.name.en === nameEn;
+    if (same && before.ownerTenantKey === row.ownerTenantKey) return before;
     const version: ProductVersion = { ...rest, name: { zh: nameZh, en: nameEn } };
     this.versions.set(row.productKey, version);
     for (const listener of this.listeners) listener(version);

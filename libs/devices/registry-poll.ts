@@ -62,7 +62,10 @@ export class RegistryPoll {
     } catch (error) {
       this.surroundings.failed();
       if (this.problem === undefined) {
-        this.surroundings.logger.warn({ err: error, poll: this.name }, 'the registry does not answer; serving what is known');
+        this.surroundings.logger.warn(
+          { err: error, poll: this.name },
+          'the registry does not answer; serving what is known',
+        );
       }
       this.problem = `the registry does not answer (${(error as Error).message.slice(0, 200)})`;
     }

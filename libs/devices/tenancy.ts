@@ -5,7 +5,11 @@ import { type Database, tenants } from '#libs/registry-db';
 import { invalid } from '#libs/runtime';
 
 /** The tenant that a new thing belongs to: the principal's own, unless who sees every tenant names another. */
-export async function owningTenant(database: Database, principal: Principal, tenantId: string | undefined): Promise<string> {
+export async function owningTenant(
+  database: Database,
+  principal: Principal,
+  tenantId: string | undefined,
+): Promise<string> {
   if (tenantId === undefined || tenantId === principal.tenantKey) return principal.tenantKey;
   if (!principal.allTenants) {
     throw invalid('tenant_forbidden', 'tenantId: only who sees every tenant may name another one. Leave it out.');

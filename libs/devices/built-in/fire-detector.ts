@@ -1,4 +1,4 @@
-import { commonEvents, commonProperties } from './common.js';
+import { commonEvents, commonProperties } from './every-device.js';
 import { type BuiltInProduct, choice, flag, gauge, integer, text } from './product.js';
 
 const byte = { range: [0, 255] as const };

@@ -1,4 +1,4 @@
-import { commonEvents, commonProperties } from './common.js';
+import { commonEvents, commonProperties } from './every-device.js';
 import { type BuiltInProduct, choice, counter, flag, gauge, integer, structure, text } from './product.js';
 
 /**
@@ -37,7 +37,11 @@ export const parkingSensor: BuiltInProduct = {
       ...commonEvents,
     ],
     commands: [
-      { identifier: 'recalibrate', name: { zh: '重新标定（车位须空）', en: 'Recalibrate (the bay must be free)' }, input: [] },
+      {
+        identifier: 'recalibrate',
+        name: { zh: '重新标定（车位须空）', en: 'Recalibrate (the bay must be free)' },
+        input: [],
+      },
       {
         identifier: 'setSensitivity',
         name: { zh: '设置灵敏度', en: 'Set the sensitivity' },

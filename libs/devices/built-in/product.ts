@@ -14,17 +14,36 @@ export interface BuiltInProduct {
 
 type Extra = Pick<PropertyModel, 'unit' | 'range' | 'values'>;
 
-function property(type: PropertyType, kind: PropertyKind, identifier: string, zh: string, en: string, extra: Extra = {}): PropertyModel {
+function property(
+  type: PropertyType,
+  kind: PropertyKind,
+  identifier: string,
+  zh: string,
+  en: string,
+  extra: Extra = {},
+): PropertyModel {
   return { identifier, name: { zh, en }, type, kind, ...extra };
 }
 
 /** A measured number in a UCUM unit, within an inclusive range. */
-export function gauge(identifier: string, zh: string, en: string, unit: string, range: readonly [number, number]): PropertyModel {
+export function gauge(
+  identifier: string,
+  zh: string,
+  en: string,
+  unit: string,
+  range: readonly [number, number],
+): PropertyModel {
   return property('number', 'gauge', identifier, zh, en, { unit, range });
 }
 
 /** A number that only grows, but for rollover and replacement. */
-export function counter(identifier: string, zh: string, en: string, unit: string, range: readonly [number, number]): PropertyModel {
+export function counter(
+  identifier: string,
+  zh: string,
+  en: string,
+  unit: string,
+  range: readonly [number, number],
+): PropertyModel {
   return property('number', 'counter', identifier, zh, en, { unit, range });
 }
 

@@ -1,5 +1,5 @@
 import type { ThingModel } from '../thing-model.js';
-import { commonEvents, commonProperties } from './common.js';
+import { commonEvents, commonProperties } from './every-device.js';
 import { type BuiltInProduct, choice, counter, flag, gauge, text } from './product.js';
 
 const largestTotalLitres = 1e11;
@@ -24,7 +24,11 @@ const thingModel: ThingModel = {
     ...commonProperties,
   ],
   events: [
-    { identifier: 'continuousFlow', name: { zh: '持续用水，疑似漏损', en: 'Continuous flow, leak suspected' }, level: 'warning' },
+    {
+      identifier: 'continuousFlow',
+      name: { zh: '持续用水，疑似漏损', en: 'Continuous flow, leak suspected' },
+      level: 'warning',
+    },
     { identifier: 'burst', name: { zh: '疑似爆管', en: 'Pipe burst suspected' }, level: 'critical' },
     { identifier: 'backflow', name: { zh: '倒流', en: 'Backflow' }, level: 'major' },
     { identifier: 'valveAbnormal', name: { zh: '阀门异常', en: 'Valve abnormal' }, level: 'major' },

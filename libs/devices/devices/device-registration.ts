@@ -85,9 +85,11 @@ export class DeviceRegistration {
         continue;
       }
       const places = own.flatMap((body) => body.installationId ?? []);
-      for (const key of await this.repository.installations(tenantId, places)) lookup.installations.add(`${tenantId}/${key}`);
+      for (const key of await this.repository.installations(tenantId, places))
+        lookup.installations.add(`${tenantId}/${key}`);
       const gateways = own.flatMap((body) => (body.gatewayId ? canonicalDeviceId(body.gatewayId) : []));
-      for (const [id, key] of await this.repository.keysOf(tenantId, gateways)) lookup.gateways.set(`${tenantId}/${id}`, key);
+      for (const [id, key] of await this.repository.keysOf(tenantId, gateways))
+        lookup.gateways.set(`${tenantId}/${id}`, key);
     }
     return lookup;
   }
@@ -106,7 +108,8 @@ class Lookup {
     const tenantKey = body.tenantId ?? this.ownTenantKey;
     const product = this.products.get(body.productId);
     if (!product) return `productId: no product has the id "${body.productId}".`;
-    if (product.currentVersion === null) return `productId: "${body.productId}" has no published version yet. Publish one first.`;
+    if (product.currentVersion === null)
+      return `productId: "${body.productId}" has no published version yet. Publish one first.`;
     const tenantProblem = this.tenantProblems.get(tenantKey);
     if (tenantProblem) return tenantProblem;
     if (body.installationId && !this.installations.has(`${tenantKey}/${body.installationId}`)) {
@@ -143,7 +146,11 @@ async function readDevice(document: object): Promise<NewDevice | BatchOutcome> {
   const errors = await validate(body, { whitelist: true, forbidNonWhitelisted: true });
   if (errors.length === 0) return body;
   const id = (document as { id?: unknown }).id;
-  return { id: typeof id === 'string' ? id.slice(0, 100) : '', outcome: 'invalid', problem: errors.flatMap(problemsOf).join('; ') };
+  return {
+    id: typeof id === 'string' ? id.slice(0, 100) : '',
+    outcome: 'invalid',
+    problem: errors.flatMap(problemsOf).join('; '),
+  };
 }
 
 function problemsOf(error: ValidationError): string[] {

@@ -51,7 +51,12 @@ class DeviceContent {
   @IsSmallRecord(64, 'scalars')
   settings?: Record<string, string | number | boolean>;
 
-  @ApiPropertyOptional({ type: Number, nullable: true, minimum: 1000, description: "Instead of its product's, in milliseconds." })
+  @ApiPropertyOptional({
+    type: Number,
+    nullable: true,
+    minimum: 1000,
+    description: "Instead of its product's, in milliseconds.",
+  })
   @IsOptional()
   @IsInt()
   @Min(1_000)
@@ -74,7 +79,9 @@ export class NewDevice extends DeviceContent {
   @MaxLength(64)
   productId: string;
 
-  @ApiPropertyOptional({ description: 'The owner; default the own tenant. Only who sees every tenant may name another.' })
+  @ApiPropertyOptional({
+    description: 'The owner; default the own tenant. Only who sees every tenant may name another.',
+  })
   @IsOptional()
   @IsUUID()
   tenantId?: string;
@@ -98,7 +105,11 @@ export class NewDeviceBatch {
 }
 
 export class SecretRotation {
-  @ApiPropertyOptional({ minimum: 0, maximum: 2_592_000, description: 'How long the old secret stays good; 0 ends it at once.' })
+  @ApiPropertyOptional({
+    minimum: 0,
+    maximum: 2_592_000,
+    description: 'How long the old secret stays good; 0 ends it at once.',
+  })
   @IsOptional()
   @IsInt()
   @Min(0)
@@ -153,11 +164,18 @@ export class MountedAt {
 
 export class PresenceView {
   @ApiProperty() online: boolean;
-  @ApiProperty({ type: String, nullable: true, format: 'date-time', description: 'Since when; null where it was never seen.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    format: 'date-time',
+    description: 'Since when; null where it was never seen.',
+  })
   since: string | null;
   @ApiProperty({ type: String, nullable: true, format: 'date-time', description: 'Up to a quarter of an hour old.' })
   lastSeenAt: string | null;
-  @ApiProperty({ type: String, nullable: true, enum: ['message', 'connection', 'silence', 'disabled'] }) cause: string | null;
+  @ApiProperty({ type: String, nullable: true, enum: ['message', 'connection', 'silence', 'disabled'] }) cause:
+    | string
+    | null;
 }
 
 export class DeviceView {

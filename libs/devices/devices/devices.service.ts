@@ -1,7 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Principal } from '#libs/access';
 import { canonicalDeviceId } from '#libs/contracts';
-import { CLOCK, type Clock, conflict, notFound, requireRevision, revisionConflict, validationFailed } from '#libs/runtime';
+import {
+  CLOCK,
+  type Clock,
+  conflict,
+  notFound,
+  requireRevision,
+  revisionConflict,
+  validationFailed,
+} from '#libs/runtime';
 import { generateDeviceSecret } from './device-secret.js';
 import { type DevicesConfig, devicesConfig } from './devices.config.js';
 import type { DeviceChange } from './devices.dto.js';
@@ -24,7 +32,12 @@ export class DevicesService {
   }
 
   /** Throws 404, 409 `device_retired`, 412 where `expected` is not its revision, 400 where something named does not exist. */
-  async change(principal: Principal, id: string, body: DeviceChange, expected: number | undefined): Promise<DeviceRecord> {
+  async change(
+    principal: Principal,
+    id: string,
+    body: DeviceChange,
+    expected: number | undefined,
+  ): Promise<DeviceRecord> {
     const record = await this.changeable(principal, id, expected);
     return this.write(principal, record, await this.changesIn(record, body));
   }
@@ -95,12 +108,18 @@ export class DevicesService {
       ...(expectedIntervalMs !== undefined && { expectedIntervalMs }),
     };
     if (installationId !== undefined) {
-      if (installationId !== null && !(await this.repository.installations(tenantKey, [installationId])).has(installationId)) {
-        throw validationFailed([{ field: 'installationId', problem: `the tenant has no installation "${installationId}".` }]);
+      if (
+        installationId !== null &&
+        !(await this.repository.installations(tenantKey, [installationId])).has(installationId)
+      ) {
+        throw validationFailed([
+          { field: 'installationId', problem: `the tenant has no installation "${installationId}".` },
+        ]);
       }
       changes.installationKey = installationId;
     }
-    if (gatewayId !== undefined) changes.parentKey = gatewayId === null ? null : await this.gateway(tenantKey, id, gatewayId);
+    if (gatewayId !== undefined)
+      changes.parentKey = gatewayId === null ? null : await this.gateway(tenantKey, id, gatewayId);
     return changes;
   }
 

@@ -11,7 +11,9 @@ export class NewDeviceGrant {
   @IsISO8601({ strict: true, strictSeparator: true })
   expiresAt: string;
 
-  @ApiPropertyOptional({ description: 'Whose devices; default the own tenant. Only who sees every tenant may name another.' })
+  @ApiPropertyOptional({
+    description: 'Whose devices; default the own tenant. Only who sees every tenant may name another.',
+  })
   @IsOptional()
   @IsUUID()
   deviceTenantId?: string;

@@ -37,7 +37,8 @@ export function wgs84ToGcj02(position: Position): Position {
   const northMetres = latitudeShift(x, y);
   const eastMetres = longitudeShift(x, y);
   return {
-    latitude: latitude + (northMetres * 180) / (((semiMajorMetres * (1 - eccentricitySquared)) / (magic * root)) * Math.PI),
+    latitude:
+      latitude + (northMetres * 180) / (((semiMajorMetres * (1 - eccentricitySquared)) / (magic * root)) * Math.PI),
     longitude: longitude + (eastMetres * 180) / ((semiMajorMetres / root) * Math.cos(radians) * Math.PI),
   };
 }

@@ -1,4 +1,16 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, ParseUUIDPipe, Patch, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  ParseUUIDPipe,
+  Patch,
+  Post,
+  Query,
+} from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { and, asc, eq, gt, ilike, like, type SQL, sql } from 'drizzle-orm';
 import { CurrentPrincipal, type Principal, Requires, tenantScope } from '#libs/access';
@@ -36,7 +48,10 @@ export class InstallationsController {
   @Requires('devices:read')
   @ApiOperation({ summary: 'List installations' })
   @ApiOkResponse({ type: InstallationPage })
-  async list(@CurrentPrincipal() principal: Principal, @Query() query: InstallationQuery): Promise<Page<InstallationView>> {
+  async list(
+    @CurrentPrincipal() principal: Principal,
+    @Query() query: InstallationQuery,
+  ): Promise<Page<InstallationView>> {
     const [after] = decodeCursor(query.cursor, 1) ?? [];
     const rows = await this.database
       .select()
@@ -72,7 +87,10 @@ export class InstallationsController {
   @Requires('devices:read')
   @ApiOperation({ summary: 'Read an installation' })
   @ApiOkResponse({ type: InstallationView })
-  async get(@CurrentPrincipal() principal: Principal, @Param('id', ParseUUIDPipe) id: string): Promise<InstallationView> {
+  async get(
+    @CurrentPrincipal() principal: Principal,
+    @Param('id', ParseUUIDPipe) id: string,
+  ): Promise<InstallationView> {
     return viewOf(await this.find(principal, id));
   }
 

@@ -1,6 +1,19 @@
 import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsNumber, IsObject, IsOptional, IsString, IsUUID, Length, Matches, Max, MaxLength, Min, ValidateNested } from 'class-validator';
+import {
+  IsIn,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import { PageQuery, pageOf } from '#libs/runtime';
 import { type CoordinateSystem, coordinateSystems } from './coordinates.js';
 
@@ -40,7 +53,12 @@ class InstallationContent {
   @Matches(/^\d{6}$/, { message: 'areaCode must be a division code of 6 digits' })
   areaCode?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, maxLength: 40, description: 'What rules over several devices join by.' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    maxLength: 40,
+    description: 'What rules over several devices join by.',
+  })
   @IsOptional()
   @IsString()
   @Length(1, 40)
@@ -55,7 +73,9 @@ class InstallationContent {
 }
 
 export class NewInstallation extends InstallationContent {
-  @ApiPropertyOptional({ description: 'The owner; default the own tenant. Only who sees every tenant may name another.' })
+  @ApiPropertyOptional({
+    description: 'The owner; default the own tenant. Only who sees every tenant may name another.',
+  })
   @IsOptional()
   @IsUUID()
   tenantId?: string;

@@ -20,7 +20,10 @@ export class PresenceFleet {
     @Inject(METRICS) metrics: Metrics,
   ) {
     this.online = metrics.gauge('devices_online', 'Devices believed online, by domain of their product.', ['domain']);
-    this.transitions = metrics.counter('presence_transitions_total', 'Devices that went on- or offline.', ['to', 'cause']);
+    this.transitions = metrics.counter('presence_transitions_total', 'Devices that went on- or offline.', [
+      'to',
+      'cause',
+    ]);
   }
 
   /** What presence must know of a device; a device the directory has not seen yet counts as an hourly one. */

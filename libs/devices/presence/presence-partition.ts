@@ -3,10 +3,10 @@ import type { Clock } from '#libs/runtime';
 import type { Entry, Source, StateChange, StreamLog } from '#libs/stream';
 import type { BacklogWatch } from './backlog-watch.js';
 import { ListeningClock } from './listening-clock.js';
-import { PresenceBook, presenceCauses } from './presence.js';
 import type { PresenceConfig } from './presence.config.js';
-import type { PresenceFleet } from './presence-fleet.js';
+import { PresenceBook, presenceCauses } from './presence.js';
 import type { PresenceRow } from './presence.repository.js';
+import type { PresenceFleet } from './presence-fleet.js';
 import { chunkOf } from './presence-slots.js';
 
 /** What a partition works with. */
@@ -189,7 +189,9 @@ export class PresencePartition {
     const { slots } = this.book;
     if (!this.round) {
       if (now - this.lastRoundAt < this.work.config.snapshotMs) return [];
-      const left = Array.from({ length: slots.chunks }, (_, chunk) => chunk).filter((chunk) => slots.dirty[chunk] !== 0);
+      const left = Array.from({ length: slots.chunks }, (_, chunk) => chunk).filter(
+        (chunk) => slots.dirty[chunk] !== 0,
+      );
       this.round = { left, mark: { position: this.position, listenedSeconds: this.listening.seconds } };
       this.lastRoundAt = now;
     }

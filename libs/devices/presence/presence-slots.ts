@@ -79,13 +79,12 @@ export class PresenceSlots {
     const slots = this.inChunk(chunk);
     const bytes = Buffer.alloc(1 + slots.length * recordBytes);
     bytes[0] = chunkVersion;
-    for (const [index, slot] of slots.entries()) {
-      const at = 1 + index * recordBytes;
-      bytes.write(this.keyOf(slot).replaceAll('-', ''), at, keyBytes, 'hex');
-      this.words().forEach((column, n) => bytes.writeUInt32LE(column[slot] ?? 0, at + keyBytes + n * 4));
-      this.flags().forEach((column, n) => {
-        bytes[at + keyBytes + wordColumns * 4 + n] = column[slot] ?? 0;
-      });
+    const [words, flags] = [this.words(), this.flags()];
+    let at = 1;
+    for (const slot of slots) {
+      at += bytes.write(this.keyOf(slot).replaceAll('-', ''), at, keyBytes, 'hex');
+      for (const column of words) at = bytes.writeUInt32LE(column[slot] ?? 0, at);
+      for (const column of flags) at = bytes.writeUInt8(column[slot] ?? 0, at);
     }
     return bytes;
   }
@@ -93,7 +92,8 @@ export class PresenceSlots {
   /** Adds the slots of a chunk, which must come in the order of their numbers. */
   decode(bytes: Uint8Array): void {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (buffer[0] !== chunkVersion) throw new Error(`presence state has version ${buffer[0]}; this release reads ${chunkVersion}`);
+    if (buffer[0] !== chunkVersion)
+      throw new Error(`presence state has version ${buffer[0]}; this release reads ${chunkVersion}`);
     for (let at = 1; at + recordBytes <= buffer.length; at += recordBytes) {
       const slot = this.add(uuidOf(buffer.toString('hex', at, at + keyBytes)));
       this.words().forEach((column, n) => {

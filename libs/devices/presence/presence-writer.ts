@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LIFECYCLE, type Lifecycle, LOGGER, type Logger, METRICS, type Metrics, startOrder } from '#libs/runtime';
-import type { PresencePartition } from './presence-partition.js';
 import { PresenceRepository, type PresenceRow } from './presence.repository.js';
+import type { PresencePartition } from './presence-partition.js';
 
 const rowsPerWrite = 1_000;
 

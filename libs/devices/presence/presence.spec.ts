@@ -15,49 +15,87 @@ const scripts: { name: string; steps: Step[]; until: number; want: string[] }[] 
   { name: 'a disconnect says nothing of a device never seen', steps: [[10, 'disconnected']], until: 1_000, want: [] },
   {
     name: 'it is offline after 2.5 intervals of silence, not before',
-    steps: [[10, 'message'], [110, 'message']],
+    steps: [
+      [10, 'message'],
+      [110, 'message'],
+    ],
     until: 1_000,
     want: ['10 online message', '360 offline silence'],
   },
   {
     name: 'it comes back',
-    steps: [[0, 'message'], [500, 'message']],
+    steps: [
+      [0, 'message'],
+      [500, 'message'],
+    ],
     until: 600,
     want: ['0 online message', '250 offline silence', '500 online message'],
   },
   {
     name: 'a sporadic reporter stays online between its sessions',
-    steps: [0, 100, 200, 300].flatMap((at): Step[] => [[at, 'connected'], [at + 1, 'message'], [at + 2, 'disconnected']]),
+    steps: [0, 100, 200, 300].flatMap((at): Step[] => [
+      [at, 'connected'],
+      [at + 1, 'message'],
+      [at + 2, 'disconnected'],
+    ]),
     until: 550,
     want: ['0 online connection'],
   },
   {
     name: 'and is offline when the next reports fail to come',
-    steps: [[0, 'connected'], [1, 'message'], [2, 'disconnected']],
+    steps: [
+      [0, 'connected'],
+      [1, 'message'],
+      [2, 'disconnected'],
+    ],
     until: 1_000,
     want: ['0 online connection', '251 offline silence'],
   },
   {
     name: 'a device that holds its session is missed 60 s after losing it',
-    steps: [[0, 'connected'], [100, 'message'], [200, 'message'], [210, 'disconnected']],
+    steps: [
+      [0, 'connected'],
+      [100, 'message'],
+      [200, 'message'],
+      [210, 'disconnected'],
+    ],
     until: 1_000,
     want: ['0 online connection', '270 offline connection'],
   },
   {
     name: 'unless it reconnects in time',
-    steps: [[0, 'connected'], [100, 'message'], [200, 'message'], [210, 'disconnected'], [260, 'connected'], [300, 'message']],
+    steps: [
+      [0, 'connected'],
+      [100, 'message'],
+      [200, 'message'],
+      [210, 'disconnected'],
+      [260, 'connected'],
+      [300, 'message'],
+    ],
     until: 549,
     want: ['0 online connection'],
   },
   {
     name: 'or reports another way',
-    steps: [[0, 'connected'], [200, 'message'], [210, 'disconnected'], [265, 'message'], [320, 'message']],
+    steps: [
+      [0, 'connected'],
+      [200, 'message'],
+      [210, 'disconnected'],
+      [265, 'message'],
+      [320, 'message'],
+    ],
     until: 379,
     want: ['0 online connection'],
   },
   {
     name: 'it takes over its own session: the old one ends after the new one began',
-    steps: [[0, 'connected'], [200, 'message'], [210, 'connected'], [211, 'disconnected'], [300, 'message']],
+    steps: [
+      [0, 'connected'],
+      [200, 'message'],
+      [210, 'connected'],
+      [211, 'disconnected'],
+      [300, 'message'],
+    ],
     until: 549,
     want: ['0 online connection'],
   },
@@ -69,25 +107,41 @@ const scripts: { name: string; steps: Step[]; until: number; want: string[] }[] 
   },
   {
     name: 'a disabled device is offline at once, and stays so',
-    steps: [[0, 'message'], [50, 'disable'], [60, 'message'], [70, 'connected']],
+    steps: [
+      [0, 'message'],
+      [50, 'disable'],
+      [60, 'message'],
+      [70, 'connected'],
+    ],
     until: 1_000,
     want: ['0 online message', '50 offline disabled'],
   },
   {
     name: 'until it is enabled and heard from',
-    steps: [[0, 'message'], [50, 'disable'], [60, 'enable'], [70, 'message']],
+    steps: [
+      [0, 'message'],
+      [50, 'disable'],
+      [60, 'enable'],
+      [70, 'message'],
+    ],
     until: 300,
     want: ['0 online message', '50 offline disabled', '70 online message'],
   },
   {
     name: 'a longer interval counts at once',
-    steps: [[0, 'message'], [200, 'interval', 1_000]],
+    steps: [
+      [0, 'message'],
+      [200, 'interval', 1_000],
+    ],
     until: 3_000,
     want: ['0 online message', '2500 offline silence'],
   },
   {
     name: 'so does a shorter one',
-    steps: [[0, 'message'], [50, 'interval', 10]],
+    steps: [
+      [0, 'message'],
+      [50, 'interval', 10],
+    ],
     until: 3_000,
     want: ['0 online message', '50 offline silence'],
   },
@@ -120,7 +174,10 @@ describe('presence', () => {
   });
 
   it('looks at no more devices at once than it is told, and misses none', () => {
-    const book = new PresenceBook({ silenceFactor: 2.5, reconnectSeconds: 60 }, () => ({ expectedIntervalSeconds: 1, mayConnect: true }));
+    const book = new PresenceBook({ silenceFactor: 2.5, reconnectSeconds: 60 }, () => ({
+      expectedIntervalSeconds: 1,
+      mayConnect: true,
+    }));
     for (let n = 0; n < 5_000; n += 1) book.heard(`device-${n}`, 0, epoch);
     expect(book.takeChanges()).toHaveLength(5_000);
     const gone: number[] = [];

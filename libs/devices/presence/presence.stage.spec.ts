@@ -29,7 +29,12 @@ describe('PresenceStage', () => {
   async function startStage(): Promise<void> {
     metrics = new Metrics();
     const fleet = new PresenceFleet(opened.directory, opened.catalogue, metrics);
-    const writer = new PresenceWriter(new PresenceRepository(registry.database), createLogger('test', 'silent'), metrics, lifecycle);
+    const writer = new PresenceWriter(
+      new PresenceRepository(registry.database),
+      createLogger('test', 'silent'),
+      metrics,
+      lifecycle,
+    );
     const stage = new PresenceStage(stream.log, clock, readConfig(presenceConfig, {}), fleet, writer);
     running = await runStage(stream.log, {
       pattern: 'readings/presence',
@@ -85,11 +90,17 @@ describe('PresenceStage', () => {
     const found = (await metrics.own()).find((metric) => metric.name === name) as
       | { values: { value: number; labels: Record<string, string> }[] }
       | undefined;
-    return Object.fromEntries((found?.values ?? []).map(({ value, labels }) => [Object.values(labels).join(' '), value]));
+    return Object.fromEntries(
+      (found?.values ?? []).map(({ value, labels }) => [Object.values(labels).join(' '), value]),
+    );
   }
 
   async function seed(count: number): Promise<KnownDevice[]> {
-    const seeded = await seedDevices(registry.database, { product: 'water-meter', count, expectedIntervalMs: interval });
+    const seeded = await seedDevices(registry.database, {
+      product: 'water-meter',
+      count,
+      expectedIntervalMs: interval,
+    });
     const found = await Promise.all(seeded.devices.map(({ key }) => opened.directory.find(key)));
     return found.filter((device) => device !== undefined);
   }
@@ -114,7 +125,11 @@ describe('PresenceStage', () => {
     const seenAt = clock.now();
     await send(device);
     await shows(device.key, true);
-    expect(await presenceOf(device.key)).toMatchObject({ cause: 'message', since: new Date(seenAt), lastSeenAt: new Date(seenAt) });
+    expect(await presenceOf(device.key)).toMatchObject({
+      cause: 'message',
+      since: new Date(seenAt),
+      lastSeenAt: new Date(seenAt),
+    });
     const [row] = await registry.database.select().from(devices).where(eq(devices.key, device.key));
     expect(row?.status).toBe('active');
     expect(await gauge('devices_online')).toEqual({ water: 1 });
@@ -161,7 +176,12 @@ describe('PresenceStage', () => {
     await stream.log.append([{ stream: 'raw', lane, partition, data: Buffer.from('waits') }]);
     await live(400);
     expect((await presenceOf(device.key))?.online).toBe(true);
-    await stream.log.commit({ source: { stream: 'raw', group: 'normaliser', lane, partition }, upTo: 1, append: [], state: [] });
+    await stream.log.commit({
+      source: { stream: 'raw', group: 'normaliser', lane, partition },
+      upTo: 1,
+      append: [],
+      state: [],
+    });
     await live(260);
     await shows(device.key, false);
   });

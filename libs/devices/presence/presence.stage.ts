@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { CLOCK, type Clock } from '#libs/runtime';
-import { type Source, type StageBatch, type StageResult, STREAM, type StreamLog } from '#libs/stream';
+import { type Source, STREAM, type StageBatch, type StageResult, type StreamLog } from '#libs/stream';
 import { BacklogWatch } from './backlog-watch.js';
 import { type PresenceConfig, presenceConfig } from './presence.config.js';
 import { PresenceFleet } from './presence-fleet.js';

@@ -41,7 +41,10 @@ export class BuiltInSeeder {
       .from(products)
       .where(and(eq(products.id, id), isNull(products.ownerTenantKey)))
       .for('update');
-    if (!row) throw new Error(`The product id "${id}" is needed for a built-in product, but a tenant owns it. Rename that one.`);
+    if (!row)
+      throw new Error(
+        `The product id "${id}" is needed for a built-in product, but a tenant owns it. Rename that one.`,
+      );
     const current = row.currentVersion ?? 0;
     const [published] = await transaction
       .select()

@@ -30,7 +30,10 @@ const property = z
     name: localName,
     type: z.enum(propertyTypes),
     kind: z.enum(propertyKinds),
-    unit: z.string().refine(isUcumUnit, 'write a UCUM unit, case-sensitive: L, m3/h, Cel, V, %, kPa, dB{mW}').optional(),
+    unit: z
+      .string()
+      .refine(isUcumUnit, 'write a UCUM unit, case-sensitive: L, m3/h, Cel, V, %, kPa, dB{mW}')
+      .optional(),
     range: z
       .tuple([bound, bound])
       .refine(([low, high]) => low <= high, 'write the lower bound first')
@@ -41,7 +44,8 @@ const property = z
     const numeric = model.type === 'number' || model.type === 'integer';
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
     if (model.range && !numeric) refuse('range', 'only a number or an integer has a range');
-    if (model.unit && !numeric && model.type !== 'object') refuse('unit', 'only a number, an integer or an object has a unit');
+    if (model.unit && !numeric && model.type !== 'object')
+      refuse('unit', 'only a number, an integer or an object has a unit');
     if (model.values && model.type !== 'string') refuse('values', 'only a string has values');
     if (model.kind === 'counter' && !numeric) refuse('kind', 'only a number or an integer counts');
   });
@@ -109,7 +113,11 @@ function unique<T extends z.ZodType<{ identifier: string }[]>>(list: T) {
     const seen = new Set<string>();
     for (const [index, item] of items.entries()) {
       if (seen.has(item.identifier)) {
-        context.addIssue({ code: 'custom', path: [index, 'identifier'], message: `"${item.identifier}" is there twice` });
+        context.addIssue({
+          code: 'custom',
+          path: [index, 'identifier'],
+          message: `"${item.identifier}" is there twice`,
+        });
       }
       seen.add(item.identifier);
     }

@@ -31,7 +31,12 @@ export class ProductsController {
   @ApiOkResponse({ type: ProductPage })
   async list(@CurrentPrincipal() principal: Principal, @Query() query: ProductQuery): Promise<Page<ProductView>> {
     const [after] = decodeCursor(query.cursor, 1) ?? [];
-    const rows = await this.repository.list(principal, query.domain, after === undefined ? undefined : String(after), query.limit + 1);
+    const rows = await this.repository.list(
+      principal,
+      query.domain,
+      after === undefined ? undefined : String(after),
+      query.limit + 1,
+    );
     return toPage(rows, query.limit, (row) => [row.id], viewOf);
   }
 
@@ -71,7 +76,12 @@ export class ProductsController {
       before === undefined ? undefined : Number(before) || 0,
       query.limit + 1,
     );
-    return toPage(rows, query.limit, (row) => [row.version], (row) => versionView(principal, product, row));
+    return toPage(
+      rows,
+      query.limit,
+      (row) => [row.version],
+      (row) => versionView(principal, product, row),
+    );
   }
 
   @Post(':id/versions')

@@ -1,7 +1,19 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, IsUUID, Length, Matches, MaxLength, ValidateNested } from 'class-validator';
-import { lanes, type Lane } from '#libs/contracts';
+import {
+  IsArray,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Length,
+  Matches,
+  MaxLength,
+  ValidateNested,
+} from 'class-validator';
+import { type Lane, lanes } from '#libs/contracts';
 import { PageQuery, pageOf } from '#libs/runtime';
 
 export class LocalNameDto {
@@ -19,14 +31,16 @@ export class LocalNameDto {
 export class NewProductVersion {
   @ApiProperty({
     type: Object,
-    description: 'Thing model: `properties`, `events`, `commands` with identifier, name in zh and en, type, kind, UCUM unit, range.',
+    description:
+      'Thing model: `properties`, `events`, `commands` with identifier, name in zh and en, type, kind, UCUM unit, range.',
   })
   @IsObject()
   thingModel: object;
 
   @ApiPropertyOptional({
     type: Object,
-    description: '`{kind: "json"}` (default), `{kind: "builtin", name}` or `{kind: "codec", script, mapping}` in the TS013 form.',
+    description:
+      '`{kind: "json"}` (default), `{kind: "builtin", name}` or `{kind: "codec", script, mapping}` in the TS013 form.',
   })
   @IsOptional()
   @IsObject()
@@ -38,7 +52,8 @@ export class NewProductVersion {
 
   @ApiPropertyOptional({
     type: [Object],
-    description: 'Frames that must decode before publication: `{name, kind, port, hex, expected: {metric: value}}`, at most 64.',
+    description:
+      'Frames that must decode before publication: `{name, kind, port, hex, expected: {metric: value}}`, at most 64.',
   })
   @IsOptional()
   @IsArray()
@@ -65,7 +80,9 @@ export class NewProduct extends NewProductVersion {
   @IsIn(lanes)
   lane?: Lane;
 
-  @ApiPropertyOptional({ description: 'The tenant that owns it; default the own one. Only who sees every tenant may name another.' })
+  @ApiPropertyOptional({
+    description: 'The tenant that owns it; default the own one. Only who sees every tenant may name another.',
+  })
   @IsOptional()
   @IsUUID()
   tenantId?: string;
@@ -85,7 +102,11 @@ export class ProductView {
   @ApiProperty() domain: string;
   @ApiProperty({ enum: lanes }) lane: string;
   @ApiProperty({ type: String, nullable: true, description: 'Null for a built-in product.' }) tenantId: string | null;
-  @ApiProperty({ type: Number, nullable: true, description: 'The version its devices use; null until one is published.' })
+  @ApiProperty({
+    type: Number,
+    nullable: true,
+    description: 'The version its devices use; null until one is published.',
+  })
   currentVersion: number | null;
   @ApiProperty({ format: 'date-time' }) createdAt: string;
 }
@@ -95,7 +116,8 @@ export class ProductVersionView {
   @ApiProperty() version: number;
   @ApiProperty({ enum: ['draft', 'published'] }) status: string;
   @ApiProperty({ type: Object }) thingModel: object;
-  @ApiProperty({ type: Object, description: 'The script and golden frames are shown to the owner alone.' }) decoder: object;
+  @ApiProperty({ type: Object, description: 'The script and golden frames are shown to the owner alone.' })
+  decoder: object;
   @ApiProperty() expectedIntervalMs: number;
   @ApiProperty({ type: [Object] }) goldenFrames: object[];
   @ApiProperty({ format: 'date-time' }) createdAt: string;

@@ -13,7 +13,12 @@ export class ProductsRepository {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
   /** Visible products in order of their id, after `after`. */
-  list(principal: Principal, domain: string | undefined, after: string | undefined, limit: number): Promise<ProductRow[]> {
+  list(
+    principal: Principal,
+    domain: string | undefined,
+    after: string | undefined,
+    limit: number,
+  ): Promise<ProductRow[]> {
     return this.database
       .select()
       .from(products)
@@ -45,7 +50,12 @@ export class ProductsRepository {
   }
 
   /** Newest first, below `before`. */
-  versions(productKey: string, drafts: boolean, before: number | undefined, limit: number): Promise<ProductVersionRow[]> {
+  versions(
+    productKey: string,
+    drafts: boolean,
+    before: number | undefined,
+    limit: number,
+  ): Promise<ProductVersionRow[]> {
     return this.database
       .select()
       .from(productVersions)
@@ -63,7 +73,11 @@ export class ProductsRepository {
   /** The product with its first version as a draft; undefined where the id is taken. */
   create(product: typeof products.$inferInsert, definition: ProductDefinition): Promise<ProductRow | undefined> {
     return this.database.transaction(async (transaction) => {
-      const [row] = await transaction.insert(products).values(product).onConflictDoNothing({ target: products.id }).returning();
+      const [row] = await transaction
+        .insert(products)
+        .values(product)
+        .onConflictDoNothing({ target: products.id })
+        .returning();
       if (row) await transaction.insert(productVersions).values(draftOf(row.key, 1, definition));
       return row;
     });
@@ -74,13 +88,20 @@ export class ProductsRepository {
     return this.database.transaction(async (transaction) => {
       await lock(transaction, productKey);
       const version = (await latestVersion(transaction, productKey)) + 1;
-      const [row] = await transaction.insert(productVersions).values(draftOf(productKey, version, definition)).returning();
+      const [row] = await transaction
+        .insert(productVersions)
+        .values(draftOf(productKey, version, definition))
+        .returning();
       return row as ProductVersionRow;
     });
   }
 
   /** Replaces a draft; undefined where it is no draft any more. */
-  async replaceDraft(productKey: string, version: number, definition: ProductDefinition): Promise<ProductVersionRow | undefined> {
+  async replaceDraft(
+    productKey: string,
+    version: number,
+    definition: ProductDefinition,
+  ): Promise<ProductVersionRow | undefined> {
     const rows = await this.database
       .update(productVersions)
       .set(draftOf(productKey, version, definition))
@@ -113,7 +134,9 @@ export class ProductsRepository {
       const updated = await transaction
         .update(products)
         .set({ currentVersion: version })
-        .where(and(eq(products.key, productKey), or(isNull(products.currentVersion), lt(products.currentVersion, version))))
+        .where(
+          and(eq(products.key, productKey), or(isNull(products.currentVersion), lt(products.currentVersion, version))),
+        )
         .returning({ key: products.key });
       if (updated.length === 0) transaction.rollback();
       return row;

@@ -30,7 +30,8 @@ export class ProductsService {
 
   async version(principal: Principal, product: ProductRow, version: number): Promise<ProductVersionRow> {
     const row = await this.repository.version(product.key, version);
-    if (!row || (row.publishedAt === null && !owns(principal, product))) throw notFound('product_version', String(version));
+    if (!row || (row.publishedAt === null && !owns(principal, product)))
+      throw notFound('product_version', String(version));
     return row;
   }
 
@@ -42,7 +43,10 @@ export class ProductsService {
     const byDomain: Lane = urgentDomains.has(body.domain) ? 'urgent' : 'bulk';
     const lane = body.lane ?? byDomain;
     if (lane === 'urgent' && byDomain === 'bulk' && !principal.allTenants) {
-      throw invalid('lane_reserved', 'lane: urgent is for life safety (fire, gas). Leave it out, or ask an administrator.');
+      throw invalid(
+        'lane_reserved',
+        'lane: urgent is for life safety (fire, gas). Leave it out, or ask an administrator.',
+      );
     }
     const product = await this.repository.create(
       {
@@ -64,7 +68,12 @@ export class ProductsService {
     return this.repository.addVersion(product.key, readProductDefinition(definitionIn(body)));
   }
 
-  async replaceDraft(principal: Principal, id: string, version: number, body: NewProductVersion): Promise<ProductVersionRow> {
+  async replaceDraft(
+    principal: Principal,
+    id: string,
+    version: number,
+    body: NewProductVersion,
+  ): Promise<ProductVersionRow> {
     const product = await this.changeable(principal, id);
     await this.version(principal, product, version);
     const row = await this.repository.replaceDraft(product.key, version, readProductDefinition(definitionIn(body)));
@@ -78,7 +87,10 @@ export class ProductsService {
     const draft = await this.version(principal, product, version);
     if (draft.publishedAt !== null) throw alreadyPublished(version);
     if (product.currentVersion !== null && product.currentVersion > version) {
-      throw conflict('version_overtaken', `Version ${product.currentVersion} is current; only a later one can follow it.`);
+      throw conflict(
+        'version_overtaken',
+        `Version ${product.currentVersion} is current; only a later one can follow it.`,
+      );
     }
     await this.checkGoldenFrames(product, draft);
     const published = await this.repository.publish(draft, new Date(this.clock.now()));
@@ -89,9 +101,13 @@ export class ProductsService {
   private async changeable(principal: Principal, id: string): Promise<ProductRow> {
     const product = await this.find(principal, id);
     if (product.ownerTenantKey === null) {
-      throw conflict('product_built_in', `"${id}" is built in and changes with the platform only. Make a product of your own.`);
+      throw conflict(
+        'product_built_in',
+        `"${id}" is built in and changes with the platform only. Make a product of your own.`,
+      );
     }
-    if (!owns(principal, product)) throw new PlatformError(403, 'product_not_owned', `"${id}" is changed by its owner only.`);
+    if (!owns(principal, product))
+      throw new PlatformError(403, 'product_not_owned', `"${id}" is changed by its owner only.`);
     return product;
   }
 
@@ -100,7 +116,11 @@ export class ProductsService {
     if (frames.length === 0) return;
     const check = this.goldenFrameCheck();
     if (!check) {
-      throw new PlatformError(503, 'golden_frames_unchecked', 'This process cannot decode golden frames, so it cannot publish.');
+      throw new PlatformError(
+        503,
+        'golden_frames_unchecked',
+        'This process cannot decode golden frames, so it cannot publish.',
+      );
     }
     const version = {
       lane: product.lane,
@@ -131,9 +151,14 @@ export function owns(principal: Principal, product: ProductRow): boolean {
 }
 
 function definitionIn(body: NewProductVersion): Record<string, unknown> {
-  return Object.fromEntries(definitionFields.filter((field) => body[field] !== undefined).map((field) => [field, body[field]]));
+  return Object.fromEntries(
+    definitionFields.filter((field) => body[field] !== undefined).map((field) => [field, body[field]]),
+  );
 }
 
 function alreadyPublished(version: number): PlatformError {
-  return conflict('version_published', `Version ${version} is published and does not change any more. Add a new version.`);
+  return conflict(
+    'version_published',
+    `Version ${version} is published and does not change any more. Add a new version.`,
+  );
 }

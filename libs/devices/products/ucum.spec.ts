@@ -8,8 +8,25 @@ describe('isUcumUnit', () => {
       .filter((unit) => unit !== 'NTU{x}'),
   )('takes %s', (unit) => expect(isUcumUnit(unit)).toBe(true));
 
-  it.each(['', '°C', 'celsius', 'dBm', 'liters', 'm^3', 'm³', 'L//h', 'L/', '(L', 'L)', 'k%', 'L h', 'dB{mW', 'μg/m3', '/', 'm+', `${'('.repeat(20)}m`, 'x'.repeat(100)])(
-    'refuses %j',
-    (unit) => expect(isUcumUnit(unit)).toBe(false),
-  );
+  it.each([
+    '',
+    '°C',
+    'celsius',
+    'dBm',
+    'liters',
+    'm^3',
+    'm³',
+    'L//h',
+    'L/',
+    '(L',
+    'L)',
+    'k%',
+    'L h',
+    'dB{mW',
+    'μg/m3',
+    '/',
+    'm+',
+    `${'('.repeat(20)}m`,
+    'x'.repeat(100),
+  ])('refuses %j', (unit) => expect(isUcumUnit(unit)).toBe(false));
 });

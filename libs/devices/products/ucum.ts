@@ -27,7 +27,9 @@ function component(text: string, depth: number): string | undefined {
   if (annotation) return text.slice(annotation.length);
   const number = /^\d+(?![\d*^])/.exec(text)?.[0];
   if (number) return text.slice(number.length);
-  const symbol = /^(?:10[*^]|\[[^\][]+\][A-Za-z0-9_]*|%|'{1,2}|[A-Za-z]+(?:\[[^\][]+\])?(?:_[A-Za-z]+)?)/.exec(text)?.[0];
+  const symbol = /^(?:10[*^]|\[[^\][]+\][A-Za-z0-9_]*|%|'{1,2}|[A-Za-z]+(?:\[[^\][]+\])?(?:_[A-Za-z]+)?)/.exec(
+    text,
+  )?.[0];
   if (symbol === undefined || !isSymbol(symbol)) return undefined;
   const tail = /^[+-]?\d{0,2}(?:\{[^{}]*\})?/.exec(text.slice(symbol.length))?.[0] ?? '';
   return /^[+-](?!\d)/.test(tail) ? undefined : text.slice(symbol.length + tail.length);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { canonicalDeviceId } from '#libs/contracts';
-import { type Database, devices, installations, productVersions, products, tenants } from '#libs/registry-db';
+import { type Database, devices, installations, products, productVersions, tenants } from '#libs/registry-db';
 import { type BuiltInProduct, builtInProducts } from '../built-in/index.js';
 import type { DeviceStatus } from '../known-device.js';
 
