@@ -7,8 +7,10 @@ import { openTestStream, type TestStream } from '#libs/stream/testing';
 import { messageOf, openTestRules, scriptStart, type TestRules } from './testing/index.js';
 
 const hour = 3_600_000;
+const interval = 120_000;
 let registry: TestRegistry;
 let meters: Seeded;
+let brisk: Seeded;
 let bays: Seeded;
 let detectors: Seeded;
 let elsewhere: Seeded;
@@ -22,6 +24,7 @@ beforeAll(async () => {
   registry = await openTestRegistry();
   const tenantId = 'zunyi-water';
   meters = await seedDevices(registry.database, { tenantId, count: 3, status: 'active' });
+  brisk = await seedDevices(registry.database, { tenantId, status: 'active', expectedIntervalMs: interval });
   bays = await seedDevices(registry.database, {
     tenantId,
     product: 'parking-sensor',
@@ -204,40 +207,40 @@ describe('rules stage', () => {
   });
 
   it('a meter is silent after three intervals, and no longer with its next report', async () => {
-    await rules.push(report(meters, 0, { battery: 3.6 }));
+    await rules.push(report(brisk, 0, { battery: 3.6 }));
     await rules.work();
-    await pass(1.5 * hour - 10_000);
+    await pass(3 * interval - 10_000);
     expect(await said()).toEqual([]);
     await pass(20_000);
     expect(await said()).toEqual(['raised device-silent']);
-    await rules.push(report(meters, 0, { battery: 3.6 }));
+    await rules.push(report(brisk, 0, { battery: 3.6 }));
     await rules.work();
     expect(await said()).toEqual(['raised device-silent', 'cleared device-silent']);
   });
 
   it('time during which the platform was down never counts as silence', async () => {
-    await rules.push(report(meters, 0, { battery: 3.6 }));
+    await rules.push(report(brisk, 0, { battery: 3.6 }));
     await rules.work();
     await pass(60_000);
     await rules.stop();
     await clock.advance(5 * hour);
     rules = await start();
-    await pass(hour);
+    await pass(2 * interval);
     expect(await said()).toEqual([]);
-    await pass(hour + 60_000);
+    await pass(2 * interval + 60_000);
     expect(await said()).toEqual(['raised device-silent']);
   });
 
   it('a device heard from after its state was last saved is not falsely silent after a crash', async () => {
-    await rules.push(report(meters, 0, { battery: 3.6 }));
+    await rules.push(report(brisk, 0, { battery: 3.6 }));
     await rules.work();
-    await pass(hour / 2 - 20_000);
-    await rules.push(report(meters, 0, { battery: 3.6 }));
+    await pass(interval - 20_000);
+    await rules.push(report(brisk, 0, { battery: 3.6 }));
     await rules.work();
     await restart();
-    await pass(1.5 * hour - 60_000);
+    await pass(3 * interval - 60_000);
     expect(await said()).toEqual([]);
-    await pass(hour / 2 + 80_000);
+    await pass(interval + 80_000);
     expect(await said()).toEqual(['raised device-silent']);
   });
 
@@ -254,7 +257,7 @@ describe('rules stage', () => {
     await rules.stop();
     rules = await start({ RULES_CACHE_DEVICES: '1000' });
     const push = async (values: Record<string, ReadingValue>) => {
-      await Promise.all(many.devices.map((_, n) => rules.push(report(many, n, values))));
+      await rules.push(...many.devices.map((_, n) => report(many, n, values)));
       await rules.work();
     };
     await push({ interference: true });

@@ -1,6 +1,7 @@
 import {
   decodeTransitions,
   encodeNormalisedMessages,
+  type Lane,
   lanes,
   type NormalisedMessage,
   partitionOf,
@@ -92,11 +93,23 @@ export async function openTestRules(options: {
     metrics,
     book,
     push: async (...messages) => {
+      const entries = new Map<string, { lane: Lane; partition: number; messages: NormalisedMessage[] }>();
       for (const message of messages) {
         const lane = directory.byKey(message.deviceKey)?.lane ?? 'bulk';
         const partition = partitionOf(message.deviceKey, log.partitions);
-        await log.append([{ stream: streams.readings, lane, partition, data: encodeNormalisedMessages([message]) }]);
+        const name = `${lane}/${partition}`;
+        const entry = entries.get(name) ?? { lane, partition, messages: [] };
+        entries.set(name, entry);
+        entry.messages.push(message);
       }
+      await log.append(
+        [...entries.values()].map(({ lane, partition, messages: data }) => ({
+          stream: streams.readings,
+          lane,
+          partition,
+          data: encodeNormalisedMessages(data),
+        })),
+      );
     },
     work: async ({ lose = false } = {}) => {
       await workThrough(streams.readings, (batch) => stage.handle(batch), lose);
