@@ -27,6 +27,12 @@ export const streamConfig = defineConfig('stream', {
     4_096,
     16_777_216,
   ),
+  reserveBytes: setting.integer(
+    'STREAM_RESERVE_BYTES',
+    128 * 2 ** 20,
+    'Free disk below which nothing more is taken in, until space is freed; half of it is kept for the stages.',
+    1_048_576,
+  ),
   retentionHours: setting.integer(
     'STREAM_RETENTION_HOURS',
     72,

@@ -54,7 +54,7 @@ export class StreamModule {}
 
 /** The one place where the stream's engine is chosen. */
 async function chooseLog(
-  { kind, partitions }: StreamConfig,
+  { kind, partitions, reserveBytes }: StreamConfig,
   { dataDir }: RuntimeConfig,
   clock: Clock,
   logger: Logger,
@@ -63,7 +63,8 @@ async function chooseLog(
     case 'lmdb': {
       const { LmdbStreamLog } = await import('./lmdb/index.js');
       const path = join(dataDir, 'stream');
-      const log = new LmdbStreamLog({ path, partitions, clock, logger, onFatal: (error) => endProcess(logger, error) });
+      const onFatal = (error: Error) => endProcess(logger, error);
+      const log = new LmdbStreamLog({ path, partitions, reserveBytes, clock, logger, onFatal });
       return { log, problem: () => log.problem() };
     }
   }

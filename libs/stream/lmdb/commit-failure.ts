@@ -1,5 +1,5 @@
-import { statfsSync } from 'node:fs';
 import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
+import { freeBytes } from './disk-room.js';
 
 /** errno values and LMDB codes that say there is no room: ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL. */
 const noRoom = new Set<unknown>([28, 122, 27, -30_792, 'ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -29,13 +29,4 @@ async function causeOf(error: unknown): Promise<unknown> {
     () => error,
     (cause: unknown) => cause,
   );
-}
-
-function freeBytes(path: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }

@@ -2,10 +2,12 @@ import type { Clock } from '#libs/runtime';
 import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
 import type { Append } from '../stream.port.js';
 import { classifyCommitFailure } from './commit-failure.js';
+import { DiskRoom, type WriteKind, writeKinds } from './disk-room.js';
 import type { GroupWriter, RecordChange } from './group-writer.js';
 
 /** What one caller wants kept, all of it or none. */
 export interface Write {
+  kind: WriteKind;
   appends: readonly Append[];
   records: readonly RecordChange[];
 }
@@ -19,6 +21,8 @@ interface Pending extends Write {
 export interface CommitterOptions {
   path: string;
   clock: Clock;
+  /** Free disk below which nothing more is taken in; half and a quarter of it are kept for stages and for trimming. */
+  reserveBytes: number;
   /** Called with the appends of a group once they are durable, before their callers hear of it. */
   onAppended: (appends: readonly Append[]) => void;
   /** Called once, when the log has failed for good. */
@@ -27,8 +31,9 @@ export interface CommitterOptions {
   beforeCommit?: () => void;
 }
 
-const maxGroupBytes = 32 * 2 ** 20;
-const maxGroupWrites = 20_000;
+/** A commit dirties at most about twice its bytes and two pages per record: a quarter of the default reserve. */
+const maxGroupBytes = 8 * 2 ** 20;
+const maxGroupRecords = 2_000;
 const maxQueuedBytes = 256 * 2 ** 20;
 /** How long everything is refused after a full disk, before the next write tries again. */
 const pauseMs = 1_000;
@@ -43,19 +48,21 @@ export class Committer {
   private queue: Pending[] = [];
   private queuedBytes = 0;
   private running: Promise<void> | undefined;
-  private pausedUntil = 0;
-  private paused: StreamUnavailableError | undefined;
+  private readonly room: DiskRoom;
+  private paused: { until: number; kinds: ReadonlySet<WriteKind>; reason: StreamUnavailableError } | undefined;
   private failure: StreamFailedError | undefined;
   private looks = 0;
 
   constructor(
     private readonly writer: GroupWriter,
     private readonly options: CommitterOptions,
-  ) {}
+  ) {
+    this.room = new DiskRoom(options.path, options.reserveBytes);
+  }
 
   /** Resolves once durable. Rejects with `StreamUnavailableError` (nothing kept, try again) or `StreamFailedError`. */
   write(write: Write): Promise<void> {
-    const refusal = this.refusal();
+    const refusal = this.refusal(write.kind);
     if (refusal) return Promise.reject(refusal);
     const bytes = bytesOf(write);
     if (this.queuedBytes > 0 && this.queuedBytes + bytes > maxQueuedBytes) {
@@ -70,7 +77,7 @@ export class Committer {
 
   /** What keeps it from writing, undefined when well. */
   problem(): string | undefined {
-    return (this.failure ?? this.paused)?.message;
+    return (this.failure ?? this.paused?.reason)?.message;
   }
 
   /** Resolves when nothing is queued or under way. */
@@ -84,16 +91,19 @@ export class Committer {
     else if (++this.looks > looksBeforeHung) this.fail(new StreamFailedError(`a commit to ${this.options.path} hangs`));
   }
 
-  private refusal(): Error | undefined {
+  private refusal(kind: WriteKind): Error | undefined {
     if (this.failure) return this.failure;
-    return this.paused && this.options.clock.now() < this.pausedUntil ? this.paused : undefined;
+    const { paused } = this;
+    return paused?.kinds.has(kind) && this.options.clock.now() < paused.until ? paused.reason : undefined;
   }
 
   private async run(): Promise<void> {
     // Whoever else writes in this turn of the event loop shares the first commit.
     await undefined;
-    while (this.queue.length > 0) {
+    for (;;) {
+      this.refuseWithoutRoom();
       const group = this.takeGroup();
+      if (group.length === 0) break;
       try {
         this.options.beforeCommit?.();
         const appends = group.flatMap((pending) => pending.appends as Append[]);
@@ -101,7 +111,6 @@ export class Committer {
           { appends, records: group.flatMap((pending) => pending.records as RecordChange[]) },
           this.options.clock.now(),
         );
-        this.paused = undefined;
         this.options.onAppended(appends);
         for (const pending of group) pending.resolve();
       } catch (error) {
@@ -114,11 +123,12 @@ export class Committer {
 
   private takeGroup(): Pending[] {
     let bytes = 0;
+    let records = 0;
     let count = 0;
-    while (count < this.queue.length && count < maxGroupWrites) {
-      const next = (this.queue[count] as Pending).bytes;
-      if (count > 0 && bytes + next > maxGroupBytes) break;
-      bytes += next;
+    for (const next of this.queue) {
+      if (count > 0 && (bytes + next.bytes > maxGroupBytes || records > maxGroupRecords)) break;
+      bytes += next.bytes;
+      records += next.appends.length + next.records.length;
       count++;
     }
     this.queuedBytes -= bytes;
@@ -129,9 +139,7 @@ export class Committer {
     this.writer.forget();
     const failure = await classifyCommitFailure(error, this.options.path);
     if (failure instanceof StreamUnavailableError) {
-      this.paused = failure;
-      this.pausedUntil = this.options.clock.now() + pauseMs;
-      this.rejectAll(group, failure);
+      this.pause(new Set(writeKinds), failure, group);
     } else {
       this.fail(failure, group);
     }
@@ -140,16 +148,27 @@ export class Committer {
   private fail(failure: StreamFailedError, group: readonly Pending[] = []): void {
     const first = !this.failure;
     this.failure ??= failure;
-    this.rejectAll(group, failure);
+    this.reject(new Set(writeKinds), failure, group);
     if (first) this.options.onFatal(failure);
   }
 
-  /** Refuses the queue along with the group, so that what a caller wrote later is not kept before what it wrote earlier. */
-  private rejectAll(group: readonly Pending[], failure: Error): void {
-    const queued = this.queue;
-    this.queue = [];
-    this.queuedBytes = 0;
-    for (const pending of [...group, ...queued]) pending.reject(failure);
+  private refuseWithoutRoom(): void {
+    const refusal = this.room.refusal();
+    if (refusal) this.pause(refusal.kinds, new StreamUnavailableError(refusal.message));
+    else if (this.paused && this.options.clock.now() >= this.paused.until) this.paused = undefined;
+  }
+
+  private pause(kinds: ReadonlySet<WriteKind>, reason: StreamUnavailableError, group: readonly Pending[] = []): void {
+    this.paused = { until: this.options.clock.now() + pauseMs, kinds, reason };
+    this.reject(kinds, reason, group);
+  }
+
+  /** Refuses what is queued along with the group, so that what a caller wrote later is not kept before what it wrote earlier. */
+  private reject(kinds: ReadonlySet<WriteKind>, failure: Error, group: readonly Pending[]): void {
+    const refused = this.queue.filter(({ kind }) => kinds.has(kind));
+    this.queue = this.queue.filter(({ kind }) => !kinds.has(kind));
+    for (const { bytes } of refused) this.queuedBytes -= bytes;
+    for (const pending of [...group, ...refused]) pending.reject(failure);
   }
 }
 

@@ -32,6 +32,8 @@ export interface LmdbStreamLogOptions {
   partitions: number;
   clock: Clock;
   logger: Logger;
+  /** Free disk that is never used up: below it appends are refused until space is freed. */
+  reserveBytes: number;
   /** Called once when the log has failed for good: the process must end. */
   onFatal: (error: Error) => void;
   /** Called right before each commit; a test throws from it what a disk would answer. */
@@ -84,7 +86,7 @@ export class LmdbStreamLog implements StreamLog {
   async append(entries: readonly Append[]): Promise<void> {
     if (entries.length === 0) return;
     for (const entry of entries) this.checkAppend(entry);
-    await this.mustBeOpen().committer.write({ appends: entries, records: [] });
+    await this.mustBeOpen().committer.write({ kind: 'append', appends: entries, records: [] });
   }
 
   async registerGroup(stream: string, group: string): Promise<void> {
@@ -94,7 +96,7 @@ export class LmdbStreamLog implements StreamLog {
     const key = groupKey(stream, group);
     if (environment.groups.doesExist(key)) return;
     const value = protect(Buffer.from(JSON.stringify({ registeredAt: this.options.clock.now() })));
-    await committer.write({ appends: [], records: [{ table: environment.groups, key, value }] });
+    await committer.write({ kind: 'commit', appends: [], records: [{ table: environment.groups, key, value }] });
   }
 
   async read(
@@ -128,7 +130,7 @@ export class LmdbStreamLog implements StreamLog {
       records.push({ table: environment.acknowledgements, key, value: protect(value) });
     }
     if (append.length === 0 && records.length === 0) return;
-    await committer.write({ appends: append, records });
+    await committer.write({ kind: 'commit', appends: append, records });
   }
 
   async readState(group: string, partition: number, keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
@@ -219,17 +221,20 @@ export class LmdbStreamLog implements StreamLog {
   }
 
   private async open(): Promise<void> {
-    const { clock, onFatal, beforeCommit } = this.options;
+    const { clock, reserveBytes, onFatal, beforeCommit } = this.options;
     const environment = await openEnvironment(this.path, this.partitions, clock.now());
     const signals = new AppendSignals(this.path);
     const committer = new Committer(new GroupWriter(environment, this.partitions), {
       path: this.path,
       clock,
+      reserveBytes,
       onAppended: (appends) => signals.announce(appends),
       onFatal,
       ...(beforeCommit ? { beforeCommit } : {}),
     });
-    const trimmer = new Trimmer(environment, this.partitions, (records) => committer.write({ appends: [], records }));
+    const trimmer = new Trimmer(environment, this.partitions, (records) =>
+      committer.write({ kind: 'trim', appends: [], records }),
+   );
     this.opened = { environment, signals, committer, trimmer };
     // Real timers on purpose: they watch over the machine, not over anything that happens at a time.
     this.timers.push(

@@ -4,6 +4,14 @@ import { join } from 'node:path';
 import { type Clock, createLogger, systemClock } from '#libs/runtime';
 import { LmdbStreamLog, type LmdbStreamLogOptions } from '../lmdb/index.js';
 
+export interface TestStreamOptions {
+  partitions?: number;
+  reserveBytes?: number;
+  clock?: Clock;
+  beforeCommit?: () => void;
+  onFatal?: (error: Error) => void;
+}
+
 export interface TestStream {
   log: LmdbStreamLog;
   dir: string;
@@ -35,13 +43,11 @@ export async function openTestStream(
 }
 
 /** What a test opens an environment with: 4 partitions, a silent log, a fatal failure thrown at whoever looks. */
-export function testOptions(
-  path: string,
-  options: { partitions?: number; clock?: Clock; beforeCommit?: () => void; onFatal?: (error: Error) => void } = {},
-): LmdbStreamLogOptions {
+export function testOptions(path: string, options: TestStreamOptions = {}): LmdbStreamLogOptions {
   return {
     path,
     partitions: options.partitions ?? 4,
+    reserveBytes: options.reserveBytes ?? 2 ** 20,
     clock: options.clock ?? systemClock,
     logger: createLogger('test', 'silent'),
     onFatal:
