@@ -37,8 +37,7 @@ export class ReadingFeedController {
     const products = query.product && new Set(query.product);
     const wants = (device: KnownDevice): boolean =>
       (!chosen || chosen.has(device.key)) &&
-      (!products || products.has(this.catalogue.current(device.productKey)?.productId ?? '')) &&
-      this.devices.sees(principal, device);
-    this.readingStreams.open(principal, wants, request, reply);
+      (!products || products.has(this.catalogue.current(device.productKey)?.productId ?? ''));
+    await this.readingStreams.open(principal, wants, request, reply);
   }
 }

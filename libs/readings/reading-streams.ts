@@ -1,13 +1,20 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Authenticator, bearerToken, type Principal, tenantScope } from '#libs/access';
+import { bearerToken, type Principal } from '#libs/access';
 import { CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
+import { FeedPasses } from './feed-passes.js';
 import { type FeedListener, ReadingFeed } from './reading-feed.js';
 import { type ReadingsConfig, readingsConfig } from './readings.config.js';
 import { feedFull } from './readings.errors.js';
+import type { Sight } from './visible-devices.js';
 
 /** With the authenticator's own memory this ends a stream within 5 s of its token. */
 const checkEveryMs = 2_500;
+
+interface Watcher {
+  principal: Principal;
+  sees: Sight;
+}
 
 /** Open `text/event-stream` answers, each bounded in what may wait for it, each ending with the token it came by. */
 export class ReadingStreams {
@@ -17,7 +24,7 @@ export class ReadingStreams {
 
   constructor(
     @Inject(ReadingFeed) private readonly feed: ReadingFeed,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(FeedPasses) private readonly passes: FeedPasses,
     @Inject(readingsConfig.KEY) private readonly config: ReadingsConfig,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(METRICS) metrics: Metrics,
@@ -27,10 +34,17 @@ export class ReadingStreams {
   }
 
   /** Answers with a stream that lasts until either side ends it. Throws 503 where too many are open. */
-  open(principal: Principal, wants: FeedListener['wants'], request: FastifyRequest, reply: FastifyReply): void {
+  async open(
+    principal: Principal,
+    wants: FeedListener['wants'],
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const watcher: Watcher = { principal, sees: await this.passes.admit(principal) };
+    const { raw } = reply;
+    if (raw.destroyed) return;
     if (this.count >= this.config.feedClients) throw feedFull(this.config.feedClients);
     this.clients.set(++this.count);
-    const { raw } = reply;
     reply.hijack();
     raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -38,8 +52,8 @@ export class ReadingStreams {
       'x-accel-buffering': 'no',
     });
     raw.write('retry: 2000\n\n');
-    const leave = this.feed.join({ wants, send: this.sender(raw) });
-    const stopBeating = this.beat(principal, request, raw);
+    const leave = this.feed.join({ wants: (device) => wants(device) && watcher.sees(device), send: this.sender(raw) });
+    const stopBeating = this.beat(watcher, bearerToken(request.headers.authorization), raw);
     raw.once('close', () => {
       leave();
       stopBeating();
@@ -62,19 +76,19 @@ export class ReadingStreams {
     };
   }
 
-  /** Heartbeats, and the end of the stream when its token no longer holds. Returns the way to stop. */
-  private beat(principal: Principal, request: FastifyRequest, raw: FastifyReply['raw']): () => void {
-    const token = bearerToken(request.headers.authorization);
+  /** Heartbeats, fresh grants, and the end of the stream when its token no longer holds. Returns the way to stop. */
+  private beat(watcher: Watcher, token: string | undefined, raw: FastifyReply['raw']): () => void {
     let silentSince = this.clock.now();
     let stopped = false;
     let cancel = () => {};
     const check = async () => {
-      const now = token === undefined ? undefined : await this.authenticator.authenticate(token, principal.ip, false);
+      const sees = await this.passes.renew(watcher.principal, token);
       if (stopped) return;
-      if (!now?.permissions.has('readings:read') || tenantScope(now) !== tenantScope(principal)) {
+      if (!sees) {
         raw.end();
         return;
       }
+      watcher.sees = sees;
       if (this.clock.now() - silentSince >= this.config.feedHeartbeatMs) {
         silentSince = this.clock.now();
         raw.write(': alive\n\n');

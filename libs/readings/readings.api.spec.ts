@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eq } from 'drizzle-orm';
 import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
 import { encodeNormalisedMessages, qualityFlags, streams } from '#libs/contracts';
-import { DeviceDirectory } from '#libs/devices';
+import { DeviceDirectory, ProductCatalogue } from '#libs/devices';
 import { type Seeded, seedDevices } from '#libs/devices/testing';
-import { tenants } from '#libs/registry-db';
+import { deviceGrants, products, tenants } from '#libs/registry-db';
 import { STREAM, type StreamLog, StreamModule } from '#libs/stream';
 import { TELEMETRY_STORE, type TelemetryStore, TelemetryStoreModule } from '#libs/telemetry-store';
 import { batchOf, dayStart, messageOf } from '#libs/telemetry-store/testing';
@@ -171,6 +172,31 @@ describe('readings over REST', () => {
     ]) {
       expect([path, (await get(path, stranger.token)).status]).toEqual([path, 404]);
     }
+  });
+
+  it('shows a vendor the devices of its products while their tenant grants it', async () => {
+    const vendor = await api.createTenant('vendor', ['vendor']);
+    await api.database
+      .update(products)
+      .set({ ownerTenantKey: vendor.tenantKey, nameEn: "Vendor's meter" })
+      .where(eq(products.key, seeded.productKey));
+    const catalogue = api.app.get(ProductCatalogue, { strict: false });
+    while (catalogue.current(seeded.productKey)?.ownerTenantKey !== vendor.tenantKey) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const status = async () => (await get(`/devices/${id}/readings/latest`, vendor.token)).status;
+    expect(await status()).toBe(404);
+    const grant = { deviceTenantKey: owner.tenantKey, vendorTenantKey: vendor.tenantKey };
+    const [row] = await api.database
+      .insert(deviceGrants)
+      .values({ ...grant, expiresAt: new Date(Date.now() + hour) })
+      .returning();
+    expect(await status()).toBe(200);
+    await api.database
+      .update(deviceGrants)
+      .set({ expiresAt: new Date(Date.now() - hour) })
+      .where(eq(deviceGrants.key, row?.key ?? ''));
+    expect(await status()).toBe(404);
   });
 
   it('streams readings live to whoever may see them', async () => {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AccessApiModule } from '#libs/access';
 import { DevicesModule } from '#libs/devices';
 import { configProvider } from '#libs/runtime';
+import { FeedPasses } from './feed-passes.js';
 import { FramesController } from './frames.controller.js';
 import { FramesService } from './frames.service.js';
 import { ReadingFeedController } from './reading-feed.controller.js';
@@ -32,6 +33,7 @@ export class ReadingsStageModule {}
     ReadingsService,
     FramesService,
     ReadingFeed,
+    FeedPasses,
     ReadingStreams,
   ],
 })

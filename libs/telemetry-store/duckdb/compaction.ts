@@ -118,10 +118,10 @@ export class Compaction {
     kind: PartKind,
     inputs: readonly Part[],
   ): Promise<{ name: string; from: number; to: number; rows: number }[]> {
-    const all = inputs.map((p) => `SELECT ${timeColumn[kind]} AS at FROM ${p.name}`).join(' UNION ALL ');
+    const all = inputs.map((p) => `SELECT ${timeColumn[kind]} AS moment FROM ${p.name}`).join(' UNION ALL ');
     const [quarters, counts] = (await readColumns(
       this.connection,
-      `SELECT floor(at / ${quarterMs}), count(*)::DOUBLE FROM (${all}) WHERE at >= 0 AND at < 7258118400000::DOUBLE GROUP BY ALL`,
+      `SELECT floor(moment / ${quarterMs}::DOUBLE), count(*)::DOUBLE FROM (${all}) WHERE moment >= 0 AND moment < 7258118400000::DOUBLE GROUP BY ALL`,
     )) as number[][];
     const days = new Map<string, { name: string; from: number; to: number; rows: number }>();
     for (const [row, quarter] of (quarters ?? []).entries()) {
@@ -152,7 +152,7 @@ export class Compaction {
       for (const part of inputs) await this.parts.markObsolete(this.connection, part);
       await this.connection.run('COMMIT');
     } catch (error) {
-      await this.connection.run('ROLLBACK');
+      await this.connection.run('ROLLBACK').catch(() => undefined);
       throw error;
     }
     for (const part of inputs) part.state = 'obsolete';

@@ -8,6 +8,8 @@ import { StoreOwner } from './store-owner.js';
 import type { AppendRequest, QueryRequest, StoreOptions } from './store-protocol.js';
 
 const appendTimeoutMs = 60_000;
+/** How long a query may wait for its turn. */
+const waitMs = 10_000;
 /** Deleting, emptying: what touches every table. */
 const longTimeoutMs = 600_000;
 const maintainEveryMs = 60_000;
@@ -135,7 +137,7 @@ export class DuckdbTelemetryStore implements TelemetryStore {
     await client.request<void>({ method: 'maintain', now: this.clock.now() }, longTimeoutMs);
   }
 
-  private async ask<T>(request: QueryRequest, timeoutMs = 3 * this.settings.queryTimeoutMs): Promise<T> {
+  private async ask<T>(request: QueryRequest, timeoutMs = 3 * this.settings.queryTimeoutMs + waitMs): Promise<T> {
     const client = await this.connect();
     return client.request<T>(request, timeoutMs);
   }

@@ -119,7 +119,8 @@ export class GroupWriter {
 
   private async undo(): Promise<void> {
     for (const buffer of [...this.readings.values(), ...this.frames.values()]) buffer.discard();
-    await this.connection.run('ROLLBACK');
+    // Where COMMIT itself failed there is nothing left to roll back; the first error is the one to tell.
+    await this.connection.run('ROLLBACK').catch(() => undefined);
   }
 
   private async openReadings(part: Part): Promise<ReadingBuffer> {

@@ -91,7 +91,7 @@ export class LatestSnapshot {
       await this.connection.run(`UPDATE latest_mark SET stored_at = ${storedAt}`);
       await this.connection.run('COMMIT');
     } catch (error) {
-      await this.connection.run('ROLLBACK');
+      await this.connection.run('ROLLBACK').catch(() => undefined);
       this.latest.restoreChanged(changed);
       throw error;
     }

@@ -13,7 +13,8 @@ const quietMs = 600_000;
 /** What happens beside appends: parts are sealed, the latest map is written down, parts are sorted, old days go. */
 export class Maintenance {
   private running: Promise<unknown> = Promise.resolve();
-  private busy = false;
+  private next: Promise<void> | undefined;
+  private now = 0;
   private stopping = false;
 
   constructor(
@@ -24,28 +25,20 @@ export class Maintenance {
     private readonly partRows: number,
   ) {}
 
-  /** One round, as of `now`; a round that comes while another runs is left out. */
-  async run(now: number): Promise<void> {
-    if (this.busy || this.stopping) return;
-    this.busy = true;
-    try {
-      await this.serialised(async () => {
-        await this.seal(now);
-        await this.state.snapshot.write(this.state.writer.storedAt);
-        await this.compaction.run(
-          (part) => this.isClosed(part, now),
-          () => this.stopping,
-        );
-      });
-    } finally {
-      this.busy = false;
-    }
+  /** One round, as of `now`. Rounds asked for while one runs are one more round. */
+  run(now: number): Promise<void> {
+    this.now = now;
+    this.next ??= this.serialised(() => {
+      this.next = undefined;
+      return this.round(this.now);
+    });
+    return this.next;
   }
 
   /** Ends the round that runs and writes the latest map down. */
   async finish(): Promise<void> {
     this.stopping = true;
-    if (this.busy) this.connection.interrupt();
+    this.connection.interrupt();
     await this.running;
     await this.state.snapshot.write(this.state.writer.storedAt);
   }
@@ -87,6 +80,16 @@ export class Maintenance {
         forget();
         await this.compaction.drop();
       }),
+    );
+  }
+
+  private async round(now: number): Promise<void> {
+    if (this.stopping) return;
+    await this.seal(now);
+    await this.state.snapshot.write(this.state.writer.storedAt);
+    await this.compaction.run(
+      (part) => this.isClosed(part, now),
+      () => this.stopping,
     );
   }
 

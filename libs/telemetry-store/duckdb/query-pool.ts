@@ -27,7 +27,8 @@ export class QueryPool {
   async run(sql: string): Promise<DuckDBValue[][]> {
     const connection = await this.take();
     let late = false;
-    const timer = setTimeout(() => {
+    // Again and again: an interruption is forgotten when it comes before the query has begun.
+    const timer = setInterval(() => {
       late = true;
       connection.interrupt();
     }, this.timeoutMs);
@@ -37,7 +38,7 @@ export class QueryPool {
     } catch (error) {
       throw late ? queryTimedOut(this.timeoutMs) : error;
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
       this.give(connection);
     }
   }
