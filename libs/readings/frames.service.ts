@@ -10,8 +10,6 @@ import { cursorInvalid, frameNotFound } from './readings.errors.js';
 import { rangeOf } from './readings.service.js';
 import { VisibleDevices } from './visible-devices.js';
 
-const dayMs = 86_400_000;
-
 /** Questions about what devices sent, byte for byte. */
 export class FramesService {
   constructor(
@@ -27,7 +25,7 @@ export class FramesService {
     const before = beforeOf(query.cursor);
     const rows = await this.store.frames({
       deviceKey: device.key,
-      range: rangeOf(query, this.clock.now() + dayMs),
+      range: rangeOf(query, this.clock.now()),
       limit: query.limit + 1,
       before,
     });

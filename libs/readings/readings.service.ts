@@ -19,6 +19,8 @@ import { cursorInvalid, rangeInvalid, stepInvalid } from './readings.errors.js';
 import { VisibleDevices } from './visible-devices.js';
 
 const dayMs = 86_400_000;
+/** A device's clock may be this much ahead and still be believed. */
+const clockAheadMs = 300_000;
 const maxBuckets = 10_000;
 const defaultAggregations = { counter: 'increase', gauge: 'mean', state: 'last' } as const;
 
@@ -53,7 +55,7 @@ export class ReadingsService {
     const rows = await this.store.range({
       deviceKey: device.key,
       metrics: query.metric,
-      range: rangeOf(query, this.clock.now() + dayMs),
+      range: rangeOf(query, this.clock.now()),
       limit: query.limit + 1,
       after,
     });
@@ -70,7 +72,7 @@ export class ReadingsService {
     const device = await this.devices.byId(principal, id);
     const property = propertyOf(this.catalogue, device, query.metric);
     const aggregation: Aggregation = query.aggregation ?? defaultAggregations[property?.kind ?? 'gauge'];
-    const range = rangeOf(query, this.clock.now());
+    const range = rangeOf(query, this.clock.now(), 0);
     const stepMs = durationMs(query.step);
     if (stepMs === undefined) throw stepInvalid('give an ISO 8601 duration (PT15M, PT1H, P1D, P1W) or whole seconds.');
     if ((range.to - range.from) / stepMs > maxBuckets) {
@@ -97,10 +99,13 @@ export class ReadingsService {
   }
 }
 
-/** The range of a query; the day before `to` where it does not say. Throws 400. */
-export function rangeOf(query: { from?: string; to?: string }, defaultTo: number): TimeRange {
-  const to = query.to === undefined ? defaultTo : Date.parse(query.to);
-  const from = query.from === undefined ? Math.min(to, defaultTo) - dayMs : Date.parse(query.from);
+/**
+ * The range of a query. Where it does not say: up to a moment after `now`, for what arrives meanwhile and for devices
+ * whose clock is ahead, and from a day before. Throws 400.
+ */
+export function rangeOf(query: { from?: string; to?: string }, now: number, aheadMs = clockAheadMs): TimeRange {
+  const to = query.to === undefined ? now + aheadMs : Date.parse(query.to);
+  const from = query.from === undefined ? Math.min(to, now) - dayMs : Date.parse(query.from);
   if (Number.isNaN(to) || Number.isNaN(from)) throw rangeInvalid('from, to: not a date of the calendar.');
   if (from > to) throw rangeInvalid('from: must not be after to.');
   return { from, to };
