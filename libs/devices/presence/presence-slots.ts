@@ -74,34 +74,28 @@ export class PresenceSlots {
     return Array.from({ length: Math.max(0, Math.min(slotsPerChunk, this.size - first)) }, (_, n) => first + n);
   }
 
-  /** The chunk as bytes: a version, then a record for each of its slots. */
+  /** The chunk as bytes: a version, then the keys, then a column per fact, little-endian as the machine has them. */
   encode(chunk: number): Buffer {
-    const slots = this.inChunk(chunk);
-    const bytes = Buffer.alloc(1 + slots.length * recordBytes);
-    bytes[0] = chunkVersion;
-    const [words, flags] = [this.words(), this.flags()];
-    let at = 1;
-    for (const slot of slots) {
-      at += bytes.write(this.keyOf(slot).replaceAll('-', ''), at, keyBytes, 'hex');
-      for (const column of words) at = bytes.writeUInt32LE(column[slot] ?? 0, at);
-      for (const column of flags) at = bytes.writeUInt8(column[slot] ?? 0, at);
-    }
-    return bytes;
+    const first = chunk * slotsPerChunk;
+    const last = Math.min(this.size, first + slotsPerChunk);
+    const keys = Buffer.from(this.keys.slice(first, last).join('').replaceAll('-', ''), 'hex');
+    const columns = [...this.words(), ...this.flags()].map((column) => bytesOf(column.subarray(first, last)));
+    return Buffer.concat([Buffer.of(chunkVersion), keys, ...columns]);
   }
 
-  /** Adds the slots of a chunk, which must come in the order of their numbers. */
+  /** Adds the slots of a chunk; chunks must come in the order of their numbers. */
   decode(bytes: Uint8Array): void {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (buffer[0] !== chunkVersion)
-      throw new Error(`presence state has version ${buffer[0]}; this release reads ${chunkVersion}`);
-    for (let at = 1; at + recordBytes <= buffer.length; at += recordBytes) {
-      const slot = this.add(uuidOf(buffer.toString('hex', at, at + keyBytes)));
-      this.words().forEach((column, n) => {
-        column[slot] = buffer.readUInt32LE(at + keyBytes + n * 4);
-      });
-      this.flags().forEach((column, n) => {
-        column[slot] = buffer[at + keyBytes + wordColumns * 4 + n] ?? 0;
-      });
+    if (bytes[0] !== chunkVersion) {
+      throw new Error(`presence state has version ${bytes[0]}; this release reads ${chunkVersion}`);
+    }
+    const buffer = Buffer.from(bytes.subarray(1));
+    const count = Math.floor(buffer.length / recordBytes);
+    const first = this.size;
+    for (let n = 0; n < count; n += 1) this.add(uuidOf(buffer.toString('hex', n * keyBytes, (n + 1) * keyBytes)));
+    let at = count * keyBytes;
+    for (const column of [...this.words(), ...this.flags()]) {
+      const target = bytesOf(column.subarray(first, first + count));
+      at += buffer.copy(target, 0, at, at + target.length);
     }
     this.kept = this.size;
   }
@@ -149,6 +143,10 @@ function longerFlags(column: Uint8Array<ArrayBuffer>, length: number): Uint8Arra
   const grown = new Uint8Array(length);
   grown.set(column);
   return grown;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function uuidOf(hex: string): string {
