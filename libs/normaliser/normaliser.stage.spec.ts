@@ -81,7 +81,13 @@ async function startStage(): Promise<void> {
   const clock = new ScriptedClock(now);
   const config = readConfig(normaliserConfig, {});
   const runtime = { timeZone: 'Asia/Shanghai' } as ConstructorParameters<typeof NormaliserEngine>[2];
-  engine = new NormaliserEngine(config, readConfig(codecConfig, {}), runtime, metrics, clock);
+  engine = new NormaliserEngine(
+    config,
+    readConfig(codecConfig, { CODEC_WATCHDOG_MS: '10000' }),
+    runtime,
+    metrics,
+    clock,
+  );
   const windows = new WindowStore(stream.log, config);
   const service = new NormaliserService(
     engine,

@@ -23,7 +23,8 @@ interface CaseInput {
 
 const root = join(process.cwd(), 'libs/normaliser/decoders');
 const config = readConfig(normaliserConfig, {});
-const codecs = readConfig(codecConfig, {});
+// Nothing here is for the watchdog, however busy the machine.
+const codecs = readConfig(codecConfig, { CODEC_WATCHDOG_MS: '10000' });
 const pool = new CodecPool(codecs, systemClock, new Metrics());
 const compiler = new ProductCompiler(config, codecs, 'Asia/Shanghai', pool);
 const bounds = { earliest: Date.UTC(config.earliestYear, 0, 1), aheadMs: config.aheadMs };

@@ -135,7 +135,7 @@ const mappings: Record<string, readonly FieldMapping[]> = {
 };
 
 describe('LoRaWAN uplinks of others, from decoded field to metric', () => {
-  const pool = new CodecPool(readConfig(codecConfig, {}), systemClock, new Metrics());
+  const pool = new CodecPool(readConfig(codecConfig, { CODEC_WATCHDOG_MS: '10000' }), systemClock, new Metrics());
   afterAll(() => pool.stop());
   const model = new CompiledModel(
     { properties: [], events: [], commands: [] },

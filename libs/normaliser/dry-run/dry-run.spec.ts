@@ -60,7 +60,13 @@ beforeAll(async () => {
   const metrics = new Metrics();
   const runtime = { timeZone: 'Asia/Shanghai' } as ConstructorParameters<typeof NormaliserEngine>[2];
   const clock = new ScriptedClock(now);
-  engine = new NormaliserEngine(readConfig(normaliserConfig, {}), readConfig(codecConfig, {}), runtime, metrics, clock);
+  engine = new NormaliserEngine(
+    readConfig(normaliserConfig, {}),
+    readConfig(codecConfig, { CODEC_WATCHDOG_MS: '10000' }),
+    runtime,
+    metrics,
+    clock,
+  );
   const lifecycle = new Lifecycle(createLogger('test', 'silent'));
   service = new DryRunService(engine, new ProductVersionRepository(registry.database), clock, lifecycle);
 });

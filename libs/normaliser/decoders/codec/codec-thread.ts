@@ -16,7 +16,7 @@ export type ThreadEnd =
 const sliceMs = 100;
 const maxAnswerLength = 65_536;
 /** How much longer a thread may take that has just been started, loads a script, or retries a suspect alone. */
-const patience = { starting: 40, loading: 8, suspect: 4 } as const;
+const patience = { starting: 40, loading: 8, suspect: 8 } as const;
 const looksPerWatch = 5;
 const heapMb = 128;
 
