@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eq } from 'drizzle-orm';
-import type { Principal } from '#libs/access';
-import { createTestPrincipal } from '#libs/access/testing';
 import { partitionOf } from '#libs/contracts';
-import { deviceGrants, devices, installations, products, productVersions } from '#libs/registry-db';
+import { devices, installations, products, productVersions } from '#libs/registry-db';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { ScriptedClock } from '#libs/runtime';
-import { waterMeter } from './built-in/water-meter.js';
 import type { KnownDevice } from './known-device.js';
 import { openTestDirectory, seedDevices, type TestDirectory } from './testing/index.js';
 
@@ -184,41 +181,6 @@ describe('DeviceDirectory', () => {
     expect(await opened.directory.find(seeded.devices[0]?.key ?? '')).toMatchObject({ id: seeded.devices[0]?.id });
     expect(await opened.directory.find('not a key')).toBeUndefined();
     expect(await opened.catalogue.find(seeded.productKey)).toMatchObject({ productId: 'water-meter' });
-  });
-
-  it('shows a vendor the devices of its products while a grant lasts', async () => {
-    const owner = await seedDevices(registry.database, { tenantId: 'vendor' });
-    const {
-      productKey,
-      tenantKey,
-      devices: seeded,
-    } = await seedDevices(registry.database, {
-      product: 'acme-meter',
-      products: [{ ...waterMeter, id: 'acme-meter' }],
-    });
-    await registry.database
-      .update(products)
-      .set({ ownerTenantKey: owner.tenantKey })
-      .where(eq(products.key, productKey));
-    const vendor = createTestPrincipal({ roles: ['vendor'], tenantKey: owner.tenantKey });
-    const sees = (principal: Principal) => {
-      const device = opened.directory.byKey(seeded[0]?.key ?? '');
-      return device !== undefined && opened.visibility.sees(principal, device);
-    };
-    await until(() => sees(createTestPrincipal({ tenantKey })));
-    expect(sees(createTestPrincipal())).toBe(false);
-    expect(sees(createTestPrincipal({ allTenants: true }))).toBe(true);
-    expect(sees(vendor)).toBe(false);
-    await registry.database
-      .insert(deviceGrants)
-      .values({
-        deviceTenantKey: tenantKey,
-        vendorTenantKey: owner.tenantKey,
-        expiresAt: new Date(clock.now() + 60_000),
-      });
-    await until(() => sees(vendor));
-    await clock.advance(60_000);
-    expect(sees(vendor)).toBe(false);
   });
 
   it('serves what it knows while the registry is down, and says so', async () => {

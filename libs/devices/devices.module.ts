@@ -9,6 +9,6 @@ import { ProductCatalogue } from './product-catalogue.js';
 /** Devices and products in memory, for every thread that works on messages. */
 @Module({
   providers: [configProvider(directoryConfig), DirectoryRepository, DirectoryHost, ProductCatalogue, DeviceDirectory],
-  exports: [ProductCatalogue, DeviceDirectory, DirectoryHost, directoryConfig.KEY],
+  exports: [ProductCatalogue, DeviceDirectory],
 })
 export class DevicesModule {}

@@ -1,8 +1,5 @@
 export * from './built-in/index.js';
 export * from './device-directory.js';
-export { visibleDevices } from './devices/device-visibility.js';
-export { DeviceVisibility } from './devices/device-visibility.service.js';
-export { DeviceVisibilityModule } from './devices/visibility.module.js';
 export * from './devices.module.js';
 export { DevicesApiModule } from './devices-api.module.js';
 export * from './known-device.js';

@@ -2,7 +2,6 @@ import type { Database } from '#libs/registry-db';
 import { type Clock, createLogger, Health, Lifecycle, Metrics, readConfig, systemClock } from '#libs/runtime';
 import type { StreamLog } from '#libs/stream';
 import { DeviceDirectory } from '../device-directory.js';
-import { DeviceVisibility } from '../devices/device-visibility.service.js';
 import { directoryConfig } from '../directory.config.js';
 import { DirectoryRepository } from '../directory.repository.js';
 import { DirectoryHost } from '../directory-host.js';
@@ -12,7 +11,6 @@ import { ProductCatalogue } from '../product-catalogue.js';
 export interface TestDirectory {
   directory: DeviceDirectory;
   catalogue: ProductCatalogue;
-  visibility: DeviceVisibility;
   health: Health;
   metrics: Metrics;
   stop(): Promise<void>;
@@ -33,7 +31,6 @@ export async function openTestDirectory(
   const catalogue = new ProductCatalogue(config, repository, host);
   const stream = (options.stream ?? { partitions: 16 }) as StreamLog;
   const directory = new DeviceDirectory(config, repository, catalogue, stream, host);
-  const visibility = new DeviceVisibility(database, catalogue, config, host);
   await lifecycle.start();
-  return { directory, catalogue, visibility, health, metrics, stop: () => lifecycle.stop() };
+  return { directory, catalogue, health, metrics, stop: () => lifecycle.stop() };
 }
