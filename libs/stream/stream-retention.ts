@@ -1,14 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { streams } from '#libs/contracts';
-import {
-  CLOCK,
-  type Clock,
-  LIFECYCLE,
-  type Lifecycle,
-  LOGGER,
-  type Logger,
-  startOrder,
-} from '#libs/runtime';
+import { CLOCK, type Clock, LIFECYCLE, type Lifecycle, LOGGER, type Logger, startOrder } from '#libs/runtime';
 import { type StreamConfig, streamConfig } from './stream.config.js';
 import { STREAM, type StreamLog } from './stream.port.js';
 

@@ -80,7 +80,9 @@ describe('StreamServer', () => {
     const upper = await log.read(source, { maxEntries: 10, maxBytes: 1000 });
     expect(upper.map(({ data }) => Buffer.from(data).toString())).toEqual(['A', 'B']);
     expect(await log.readState('upper', 1, ['a', 'c'])).toEqual([Buffer.from('1'), undefined]);
-    await until(async () => (await metrics.render()).includes('stream_entries_total{stream="letters",group="upper"} 3'));
+    await until(async () =>
+      (await metrics.render()).includes('stream_entries_total{stream="letters",group="upper"} 3'),
+    );
   });
 
   it('gives the same entries again after a failure, with the error as thrown, and resets the class first', async () => {
@@ -105,7 +107,9 @@ describe('StreamServer', () => {
     await log.append([entry('a')]);
     await until(() => calls.length === 5);
     expect(calls).toEqual(['handle 1', 'reset bulk/0', 'handle 1', 'reset bulk/0', 'handle 1']);
-    expect(await metrics.render()).toContain('stream_stage_failures_total{stream="letters",group="flaky",kind="transient"} 2');
+    expect(await metrics.render()).toContain(
+      'stream_stage_failures_total{stream="letters",group="flaky",kind="transient"} 2',
+    );
   });
 
   it('refuses two handlers on one pattern, and a pattern without a group', async () => {

@@ -47,7 +47,9 @@ export class StreamServer extends Server implements CustomTransportStrategy {
       throw new Error(`stage pattern ${JSON.stringify(pattern)} is not an event pattern of the form "stream/group"`);
     }
     if (this.messageHandlers.has(pattern)) {
-      throw new Error(`two stages handle "${pattern}": they would share one acknowledgement; give one a group of its own`);
+      throw new Error(
+        `two stages handle "${pattern}": they would share one acknowledgement; give one a group of its own`,
+      );
     }
     super.addHandler(pattern, callback, isEventHandler, extras);
   }
@@ -80,7 +82,9 @@ export class StreamServer extends Server implements CustomTransportStrategy {
   private async start(): Promise<void> {
     if (this.loop) return;
     this.closed = false;
-    this.stages = [...this.messageHandlers].map(([pattern, handler]) => this.factory.create(this.define(pattern, handler)));
+    this.stages = [...this.messageHandlers].map(([pattern, handler]) =>
+      this.factory.create(this.define(pattern, handler)),
+    );
     this.loop = new StageLoop(this.log, this.stages);
     await this.loop.start();
     if (this.stages.length > 0) this.watchLag();
@@ -88,7 +92,7 @@ export class StreamServer extends Server implements CustomTransportStrategy {
 
   private define(pattern: string, handler: MessageHandler): StageDefinition {
     const [, stream = '', group = ''] = patternForm.exec(pattern) ?? [];
-    const tickMs: unknown = handler.extras?.['tickMs'];
+    const tickMs: unknown = handler.extras?.tickMs;
     if (tickMs !== undefined && !(typeof tickMs === 'number' && tickMs >= 10)) {
       throw new Error(`stage "${pattern}": tickMs is ${String(tickMs)}, set it to at least 10`);
     }

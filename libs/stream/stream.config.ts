@@ -2,7 +2,12 @@ import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
 
 export const streamConfig = defineConfig('stream', {
   kind: {
-    ...setting.choice('STREAM_KIND', ['lmdb'], 'lmdb', 'Engine of the log between the stages: lmdb (embedded, in DATA_DIR/stream).'),
+    ...setting.choice(
+      'STREAM_KIND',
+      ['lmdb'],
+      'lmdb',
+      'Engine of the log between the stages: lmdb (embedded, in DATA_DIR/stream).',
+    ),
     embedded: 'lmdb' as const,
   },
   partitions: setting.integer(

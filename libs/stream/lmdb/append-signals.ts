@@ -27,7 +27,8 @@ export class AppendSignals {
   announce(appends: readonly Append[]): void {
     if (appends.length === 0) return;
     const places = new Map<string, Place>();
-    for (const { stream, lane, partition } of appends) places.set(nameOf(stream, lane, partition), { stream, lane, partition });
+    for (const { stream, lane, partition } of appends)
+      places.set(nameOf(stream, lane, partition), { stream, lane, partition });
     const found = [...places.values()];
     this.channel.postMessage(found.flatMap(({ stream, lane, partition }) => [stream, lane, partition]));
     this.notify(found);

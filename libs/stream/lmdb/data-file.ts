@@ -4,7 +4,15 @@ import { StreamCorruptError } from '../stream.errors.js';
 const magic = 0xbeefc0de;
 /** Layouts from mdb.c of the LMDB that lmdb-js ships: MDB_page_header, MDB_meta, MDB_db, MDB_node, MDB_ovpage. */
 const pageHeaderBytes = 24;
-const meta = { magic: 0, pageBytes: 24, freeRoot: 24 + 40, mainRoot: 72 + 40, lastPage: 120, transaction: 128, bytes: 136 };
+const meta = {
+  magic: 0,
+  pageBytes: 24,
+  freeRoot: 24 + 40,
+  mainRoot: 72 + 40,
+  lastPage: 120,
+  transaction: 128,
+  bytes: 136,
+};
 const pageFlags = { branch: 0x01, leaf: 0x02 };
 const nodeFlags = { bigData: 0x01, subDatabase: 0x02 };
 const subDatabaseRoot = 40;

@@ -96,7 +96,8 @@ function openRoot(path: string): RootDatabase<Buffer, Buffer> {
 }
 
 function openTables(root: RootDatabase<Buffer, Buffer>) {
-  const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
+  const table = (name: string): Table =>
+    root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
   return {
     format: table('format'),
     entries: table('entries'),

@@ -83,7 +83,9 @@ describe('a failed fsync', () => {
     disk.error = undefined;
     await clock.advance(60_000);
     await expect(log.append([entry('b')])).rejects.toMatchObject({ code: 'stream_failed', retryable: false });
-    await expect(log.commit({ source: sourceOf(), upTo: 1, append: [], state: [] })).rejects.toBeInstanceOf(StreamFailedError);
+    await expect(log.commit({ source: sourceOf(), upTo: 1, append: [], state: [] })).rejects.toBeInstanceOf(
+      StreamFailedError,
+    );
     expect(disk.commits).toBe(commits);
     expect(fatal).toHaveLength(1);
     expect(log.problem()).toMatch(/must end and start again/);
@@ -105,7 +107,11 @@ describe('a disk that is really full', () => {
     writeFileSync(ballast, Buffer.alloc(5_000_000));
     const clock = new ScriptedClock(startOfTime);
     const fatal: Error[] = [];
-    const options = testOptions(join(place, 'stream'), { clock, reserveBytes: 3_000_000, onFatal: (error) => fatal.push(error) });
+    const options = testOptions(join(place, 'stream'), {
+      clock,
+      reserveBytes: 3_000_000,
+      onFatal: (error) => fatal.push(error),
+    });
     let log = new LmdbStreamLog(options);
     stops.push(() => log.stop());
     await log.start();

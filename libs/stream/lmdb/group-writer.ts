@@ -64,14 +64,15 @@ export class GroupWriter {
     const written: Promise<boolean>[] = [];
     const putUnder = (index: number): void => {
       const lane = lanes[index];
-      if (!lane) return this.putAll(group, keys, values, lanes);
       // Conditions nest: the innermost holds only where every one around it does.
-      written.push(laneTables.ifVersion(lane.key, lane.table.version - 1, () => putUnder(index + 1)));
+      if (lane) written.push(laneTables.ifVersion(lane.key, lane.table.version - 1, () => putUnder(index + 1)));
+      else this.putAll(group, keys, values, lanes);
     };
     const batch = root.batch(() => {
       for (const { key, table } of lanes) {
         // A condition needs a record to compare with.
-        if (table.version === 1) void laneTables.put(key, this.emptyTable(), { noOverwrite: true } as never).catch(ignore);
+        if (table.version === 1)
+          void laneTables.put(key, this.emptyTable(), { noOverwrite: true } as never).catch(ignore);
       }
       putUnder(0);
     });

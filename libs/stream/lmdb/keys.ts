@@ -40,8 +40,16 @@ export function entryKeyEnd(stream: string, lane: Lane, partition: number): Buff
 /** The position in an entry's key. */
 export function positionIn(key: Uint8Array): number {
   const at = key.length - 8;
-  const high = ((key[at] as number) << 24) | ((key[at + 1] as number) << 16) | ((key[at + 2] as number) << 8) | (key[at + 3] as number);
-  const low = ((key[at + 4] as number) << 24) | ((key[at + 5] as number) << 16) | ((key[at + 6] as number) << 8) | (key[at + 7] as number);
+  const high =
+    ((key[at] as number) << 24) |
+    ((key[at + 1] as number) << 16) |
+    ((key[at + 2] as number) << 8) |
+    (key[at + 3] as number);
+  const low =
+    ((key[at + 4] as number) << 24) |
+    ((key[at + 5] as number) << 16) |
+    ((key[at + 6] as number) << 8) |
+    (key[at + 7] as number);
   return (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
 }
 

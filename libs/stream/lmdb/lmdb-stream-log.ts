@@ -2,11 +2,12 @@ import { resolve } from 'node:path';
 import { lanes } from '#libs/contracts';
 import type { Clock, Logger } from '#libs/runtime';
 import { StreamCorruptError, StreamFailedError, StreamUsageError } from '../stream.errors.js';
-import type { Append, Commit, Entry, Lag, Place, Retention, Source, StateChange, StreamLog } from '../stream.port.js';
+import type { Append, Commit, Entry, Lag, Place, Retention, Source, StreamLog } from '../stream.port.js';
 import { AppendSignals } from './append-signals.js';
 import { Committer } from './committer.js';
 import { type Environment, openEnvironment, readLaneTable } from './environment.js';
-import { GroupWriter, type RecordChange } from './group-writer.js';
+import { GroupWriter } from './group-writer.js';
+import { readState, scanState, stateRecords } from './keyed-state.js';
 import {
   acknowledgementKey,
   checkName,
@@ -16,12 +17,9 @@ import {
   groupKey,
   laneKey,
   positionIn,
-  prefixEnd,
-  statePrefix,
-  stateKey,
 } from './keys.js';
 import { lastIn } from './lane-table.js';
-import { protect, readEntry, unprotect } from './stored-value.js';
+import { protect, readEntry } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
 import { readAcknowledged, Trimmer } from './trimmer.js';
 
@@ -41,9 +39,8 @@ export interface LmdbStreamLogOptions {
 }
 
 const maxEntryBytes = 16 * 2 ** 20;
-const scanChunk = 500;
 const lookMs = 10_000;
-const safetyWakeMs = 1_000;
+const safetyWakeMs = 2_000;
 
 /** The embedded stream: an LMDB environment that any number of threads of one process open. */
 export class LmdbStreamLog implements StreamLog {
@@ -114,7 +111,7 @@ export class LmdbStreamLog implements StreamLog {
     const { environment, committer } = this.mustBeOpen();
     const { stream, group, lane, partition } = source;
     for (const entry of append) this.checkAppend(entry);
-    const records = this.stateRecords(group, partition, state);
+    const records = stateRecords(environment, group, partition, state);
     if (upTo !== undefined) {
       environment.root.resetReadTxn();
       const before = readAcknowledged(environment, stream, group, lane, partition);
@@ -134,31 +131,11 @@ export class LmdbStreamLog implements StreamLog {
   }
 
   async readState(group: string, partition: number, keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    const { environment } = this.mustBeOpen();
-    environment.root.resetReadTxn();
-    const prefix = statePrefix(group, partition);
-    return keys.map((key) => {
-      const stored = environment.state.get(stateKey(prefix, key));
-      return stored && unprotect(stored, () => `state of ${group}/${partition}/${key}`);
-    });
+    return readState(this.mustBeOpen().environment, group, partition, keys);
   }
 
-  async *scanState(group: string, partition: number, prefix: string): AsyncIterable<{ key: string; value: Uint8Array }> {
-    const own = statePrefix(group, partition);
-    const end = prefixEnd(stateKey(own, prefix));
-    let start = stateKey(own, prefix);
-    for (;;) {
-      const { environment } = this.mustBeOpen();
-      environment.root.resetReadTxn();
-      const chunk = [...environment.state.getRange({ start, end, limit: scanChunk })];
-      for (const { key, value } of chunk) {
-        const name = key.subarray(own.length).toString();
-        yield { key: name, value: unprotect(value, () => `state of ${group}/${partition}/${name}`) };
-      }
-      const last = chunk.at(-1);
-      if (!last || chunk.length < scanChunk) return;
-      start = Buffer.concat([last.key, Buffer.from([0])]);
-    }
+  scanState(group: string, partition: number, prefix: string): AsyncIterable<{ key: string; value: Uint8Array }> {
+    return scanState(() => this.mustBeOpen().environment, group, partition, prefix);
   }
 
   tail(stream: string, listener: TailListener): () => void {
@@ -234,7 +211,7 @@ export class LmdbStreamLog implements StreamLog {
     });
     const trimmer = new Trimmer(environment, this.partitions, (records) =>
       committer.write({ kind: 'trim', appends: [], records }),
-   );
+    );
     this.opened = { environment, signals, committer, trimmer };
     // Real timers on purpose: they watch over the machine, not over anything that happens at a time.
     this.timers.push(
@@ -276,16 +253,6 @@ export class LmdbStreamLog implements StreamLog {
       throw error;
     }
     return entries;
-  }
-
-  private stateRecords(group: string, partition: number, state: readonly StateChange[]): RecordChange[] {
-    const { environment } = this.mustBeOpen();
-    const prefix = statePrefix(group, partition);
-    return state.map(({ key, value }) => ({
-      table: environment.state,
-      key: stateKey(prefix, key),
-      value: value && protect(value),
-    }));
   }
 
   private checkAppend({ stream, partition, data }: Append): void {

@@ -1,4 +1,13 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,7 +130,8 @@ describe('a damaged file', () => {
     const flip = (text: string) => {
       const copy = Buffer.from(bytes);
       // Freed pages hold old copies of small entries: all of them are changed.
-      for (let at = copy.indexOf(text); at >= 0; at = copy.indexOf(text, at + text.length)) copy.writeUInt8(copy.readUInt8(at + 1) ^ 0x40, at + 1);
+      for (let at = copy.indexOf(text); at >= 0; at = copy.indexOf(text, at + text.length))
+        copy.writeUInt8(copy.readUInt8(at + 1) ^ 0x40, at + 1);
       writeFileSync(file, copy);
     };
     flip(texts[19] as string);

@@ -3,7 +3,16 @@ import type { Retention } from '../stream.port.js';
 import type { Environment } from './environment.js';
 import { readLaneTable } from './environment.js';
 import type { RecordChange } from './group-writer.js';
-import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn, prefixEnd } from './keys.js';
+import {
+  acknowledgementKey,
+  entryKey,
+  entryKeyEnd,
+  groupIn,
+  groupKey,
+  laneKey,
+  positionIn,
+  prefixEnd,
+} from './keys.js';
 import type { LaneTable } from './lane-table.js';
 import { readEntry, unprotect } from './stored-value.js';
 

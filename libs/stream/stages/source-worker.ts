@@ -93,7 +93,10 @@ export class SourceWorker {
         if (entries.length > 0) {
           this.dirty = true;
           await this.workThrough(entries);
-          budget.learn(turn, entries.reduce((sum, { data }) => sum + data.byteLength, 0));
+          budget.learn(
+            turn,
+            entries.reduce((sum, { data }) => sum + data.byteLength, 0),
+          );
         }
       }
       if (this.tickDue && !signal.aborted) {
@@ -160,7 +163,10 @@ export class SourceWorker {
       }
       if (acknowledge) {
         this.position = upTo;
-        metrics.entries.inc(labels, upTo === last ? batch.length : batch.filter((entry) => entry.position <= upTo).length);
+        metrics.entries.inc(
+          labels,
+          upTo === last ? batch.length : batch.filter((entry) => entry.position <= upTo).length,
+        );
       }
       return { kind: 'done', upTo };
     } catch (error) {
@@ -180,7 +186,11 @@ export class SourceWorker {
   }
 
   /** Commits, waiting out a full disk; false where the stage drains before there is room. Nothing is kept then. */
-  private async commit(upTo: number | undefined, append: readonly Append[], state: readonly StateChange[]): Promise<boolean> {
+  private async commit(
+    upTo: number | undefined,
+    append: readonly Append[],
+    state: readonly StateChange[],
+  ): Promise<boolean> {
     const { log, metrics, logger, signal } = this.work;
     const labels = { stream: this.source.stream, group: this.source.group };
     for (let failures = 0; ; ) {

@@ -36,7 +36,8 @@ export class StageControllers {
   /** The controller whose method has the pattern. */
   find(pattern: string): StageController | undefined {
     for (const { metatype, instance } of this.controllers()) {
-      if (typeof metatype === 'function' && patternsOf(metatype as Type).has(pattern)) return instance as StageController;
+      if (typeof metatype === 'function' && patternsOf(metatype as Type).has(pattern))
+        return instance as StageController;
     }
     return undefined;
   }
@@ -48,11 +49,16 @@ export class StageControllers {
 
 function patternsOf(controller: Type): Set<unknown> {
   const patterns = new Set<unknown>();
-  for (let prototype = controller.prototype; prototype && prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype)) {
+  for (
+    let prototype = controller.prototype;
+    prototype && prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
     for (const name of Object.getOwnPropertyNames(prototype)) {
       const method = Object.getOwnPropertyDescriptor(prototype, name)?.value as object | undefined;
       if (typeof method !== 'function') continue;
-      for (const pattern of (Reflect.getMetadata(PATTERN_METADATA, method) as unknown[] | undefined) ?? []) patterns.add(pattern);
+      for (const pattern of (Reflect.getMetadata(PATTERN_METADATA, method) as unknown[] | undefined) ?? [])
+        patterns.add(pattern);
     }
   }
   return patterns;

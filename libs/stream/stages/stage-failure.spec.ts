@@ -17,7 +17,11 @@ describe('isTransient', () => {
     ['a full stream', new StreamUnavailableError('full'), true],
     ['a failed stream', new StreamFailedError('failed'), false],
     ['an error that says so', Object.assign(new Error('later'), { retryable: true }), true],
-    ['an error that denies it, around one that does not', Object.assign(new Error('never', { cause: coded('ECONNRESET') }), { retryable: false }), false],
+    [
+      'an error that denies it, around one that does not',
+      Object.assign(new Error('never', { cause: coded('ECONNRESET') }), { retryable: false }),
+      false,
+    ],
     ['a bug', new TypeError('x is undefined'), false],
     ['no error at all', 'text', false],
     ['nothing', undefined, false],

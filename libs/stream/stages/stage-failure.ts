@@ -36,7 +36,8 @@ export function isTransient(error: unknown): boolean {
     // A socket file that is not there yet.
     if (code === 'ENOENT' && syscall === 'connect') return true;
     if (typeof code === 'string' && (transientCodes.has(code) || transientSqlStates.test(code))) return true;
-    if (typeof message === 'string' && /^(Connection terminated|timeout exceeded when trying to connect)/.test(message)) return true;
+    if (typeof message === 'string' && /^(Connection terminated|timeout exceeded when trying to connect)/.test(message))
+      return true;
     cause = next;
   }
   return false;

@@ -1,11 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import {
-  decodeDeadLetters,
-  decodeRawMessages,
-  encodeRawMessages,
-  type RawMessage,
-  streams,
-} from '#libs/contracts';
+import { decodeDeadLetters, decodeRawMessages, encodeRawMessages, type RawMessage, streams } from '#libs/contracts';
 import { Metrics, ScriptedClock } from '#libs/runtime';
 import type { Source } from '../stream.port.js';
 import { entry, everything, kept, owed, sourceOf, startOfTime, textsOf, until } from '../testing/contract-scene.js';
@@ -168,7 +162,10 @@ describe('a stage that fails', () => {
     const clock = new ScriptedClock(startOfTime);
     const stream = await open({ clock });
     const metrics = new Metrics();
-    const groups = Array.from({ length: 20 }, (_, number) => [message(`${number}a`), message(number === 13 ? 'poison' : `${number}b`)]);
+    const groups = Array.from({ length: 20 }, (_, number) => [
+      message(`${number}a`),
+      message(number === 13 ? 'poison' : `${number}b`),
+    ]);
     await stream.log.append(
       groups.map((group) => ({ stream: 'raw', lane: 'bulk' as const, partition: 2, data: encodeRawMessages(group) })),
     );
@@ -183,7 +180,11 @@ describe('a stage that fails', () => {
         sizes.push(entries.length);
         const messages = entries.flatMap(({ data }) => decodeRawMessages(data));
         if (messages.some(({ payload }) => text(payload) === 'poison')) throw new TypeError('cannot read that');
-        return { append: entries.map(({ position }) => entry(String(position), { stream: 'readings', partition: source.partition })) };
+        return {
+          append: entries.map(({ position }) =>
+            entry(String(position), { stream: 'readings', partition: source.partition }),
+          ),
+        };
       },
     });
     await advanceUntil(clock, async () => (await owed(stream.log, sourceOf({ partition: 2 }))).length === 0);
@@ -195,7 +196,13 @@ describe('a stage that fails', () => {
     const dead = await stream.log.read(sourceOf({ stream: streams.deadLetters, partition: 2 }), everything);
     const letters = dead.flatMap(({ data }) => decodeDeadLetters(data));
     expect(letters).toMatchObject([
-      { id: 'stage_failed/raw/stage/b.2.14.0', stage: 'stage', stream: 'raw', reason: 'stage_failed', tenantKey: 'tenant' },
+      {
+        id: 'stage_failed/raw/stage/b.2.14.0',
+        stage: 'stage',
+        stream: 'raw',
+        reason: 'stage_failed',
+        tenantKey: 'tenant',
+      },
       { messageId: 'b.2.14.1', deviceKey: 'device poison', detail: expect.stringContaining('cannot read that') },
     ]);
     expect(decodeRawMessages(letters[1]?.original ?? Buffer.alloc(0))).toEqual([message('poison')]);

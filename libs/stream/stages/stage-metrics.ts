@@ -21,18 +21,26 @@ export class StageMetrics {
       'Batches a stage failed on: transient (an engine is down), error (the handler threw), tick, commit.',
       ['stream', 'group', 'kind'] as const,
     );
-    this.discards = metrics.counter('discards_total', 'What was discarded, by stage and reason.', ['stage', 'reason'] as const);
-    this.lagEntries = metrics.gauge('stream_lag_entries', 'Entries a stage has not acknowledged.', [...group, 'lane'] as const);
-    this.lagSeconds = metrics.gauge(
-      'stream_lag_seconds',
-      'Age of the oldest entry a stage has not acknowledged.',
-      [...group, 'lane'] as const,
-    );
+    this.discards = metrics.counter('discards_total', 'What was discarded, by stage and reason.', [
+      'stage',
+      'reason',
+    ] as const);
+    this.lagEntries = metrics.gauge('stream_lag_entries', 'Entries a stage has not acknowledged.', [
+      ...group,
+      'lane',
+    ] as const);
+    this.lagSeconds = metrics.gauge('stream_lag_seconds', 'Age of the oldest entry a stage has not acknowledged.', [
+      ...group,
+      'lane',
+    ] as const);
   }
 
   /** Shows how far behind the groups named by `owns` are. */
   showLag(lags: readonly Lag[], owns: (lag: Lag) => boolean): void {
-    const sums = new Map<string, { labels: { stream: string; group: string; lane: string }; entries: number; ageMs: number }>();
+    const sums = new Map<
+      string,
+      { labels: { stream: string; group: string; lane: string }; entries: number; ageMs: number }
+    >();
     for (const lag of lags) {
       if (!owns(lag)) continue;
       const { stream, group, lane } = lag;

@@ -1,5 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { contractScene, entry, everything, kept, type OpenLog, owed, sourceOf, startOfTime, textsOf, until } from './contract-scene.js';
+import {
+  contractScene,
+  entry,
+  everything,
+  kept,
+  type OpenLog,
+  owed,
+  sourceOf,
+  startOfTime,
+  textsOf,
+  until,
+} from './contract-scene.js';
 
 /** Appending and reading. */
 export function describeAppends(open: OpenLog): void {
@@ -51,11 +62,18 @@ export function describeAppends(open: OpenLog): void {
       const { log } = await scene.open();
       const sizes = [0, 1, 7, 100, 2_000, 4_096, 40_000, 70_001, 1_048_577];
       await log.append(
-        sizes.map((size) => ({ stream: 'raw', lane: 'bulk' as const, partition: 0, data: Buffer.alloc(size, size % 251) })),
+        sizes.map((size) => ({
+          stream: 'raw',
+          lane: 'bulk' as const,
+          partition: 0,
+          data: Buffer.alloc(size, size % 251),
+        })),
       );
       const entries = await log.read(sourceOf(), everything);
       expect(entries.map(({ data }) => data.byteLength)).toEqual(sizes);
-      expect(entries.every(({ data }, index) => data.every((byte) => byte === (sizes[index] as number) % 251))).toBe(true);
+      expect(entries.every(({ data }, index) => data.every((byte) => byte === (sizes[index] as number) % 251))).toBe(
+        true,
+      );
     });
 
     it('are there after reopening, and the numbering goes on', async () => {

@@ -79,17 +79,19 @@ export function describeGroups(open: OpenLog): void {
       await log.append([entry('a')]);
       const good = { source: sourceOf(), upTo: 1, append: [entry('out', { stream: 'readings' })] };
       const state = [{ key: 'k', value: Buffer.from('v') }];
-      await expect(log.commit({ ...good, state: [...state, { key: 'x'.repeat(201), value: Buffer.from('v') }] })).rejects.toThrow(
-        /longer than 200/,
+      await expect(
+        log.commit({ ...good, state: [...state, { key: 'x'.repeat(201), value: Buffer.from('v') }] }),
+      ).rejects.toThrow(/longer than 200/);
+      await expect(log.commit({ ...good, append: [entry('out', { partition: 9 })], state })).rejects.toThrow(
+        /partition 9/,
       );
-      await expect(log.commit({ ...good, append: [entry('out', { partition: 9 })], state })).rejects.toThrow(/partition 9/);
       await expect(log.commit({ ...good, upTo: 2, state })).rejects.toThrow(/acknowledging 2/);
       expect(await owed(log, sourceOf())).toEqual(['a']);
       expect(await kept(log, { stream: 'readings' })).toEqual([]);
       expect(await log.readState('stage', 0, ['k'])).toEqual([undefined]);
     });
 
-    it("of a timer move no acknowledgement", async () => {
+    it('of a timer move no acknowledgement', async () => {
       const { log } = await scene.open();
       await log.append([entry('a'), entry('b')]);
       await acknowledge(log, 1);
@@ -121,7 +123,9 @@ export function describeGroups(open: OpenLog): void {
         }),
       );
       for (const partition of partitions) {
-        expect(await kept(log, { stream: 'readings', partition })).toEqual(Array.from({ length: 50 }, (_, n) => String(n + 1)));
+        expect(await kept(log, { stream: 'readings', partition })).toEqual(
+          Array.from({ length: 50 }, (_, n) => String(n + 1)),
+        );
         expect(await log.readState('stage', partition, ['count'])).toEqual([Buffer.from('50')]);
         expect(await owed(log, sourceOf({ partition }))).toEqual([]);
       }
@@ -168,7 +172,10 @@ export function describeGroups(open: OpenLog): void {
         source: sourceOf(),
         upTo: undefined,
         append: [],
-        state: [...names].reverse().concat(others).map((key) => ({ key, value: Buffer.from(key) })),
+        state: [...names]
+          .reverse()
+          .concat(others)
+          .map((key) => ({ key, value: Buffer.from(key) })),
       });
       const scan = async (prefix: string, partition = 0) => {
         const found: string[] = [];
