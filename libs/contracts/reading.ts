@@ -85,14 +85,7 @@ export function encodeNormalisedMessages(messages: readonly NormalisedMessage[])
       m.reason,
       m.decoder,
       m.frame,
-      m.reports.map((r) => [
-        r.observedAt,
-        r.deviceTime,
-        r.seq,
-        r.revision,
-        r.event,
-        flatReadings(r.readings),
-      ]),
+      m.reports.map((r) => [r.observedAt, r.deviceTime, r.seq, r.revision, r.event, flatReadings(r.readings)]),
     ]),
   );
 }

@@ -8,4 +8,3 @@ export const streams = {
   notifications: 'notifications',
   deadLetters: 'dead-letters',
 } as const;
-export type StreamName = (typeof streams)[keyof typeof streams];

@@ -67,7 +67,11 @@ describe('the main job, in one process on the embedded engines', () => {
       '{"values":{"metering.water.total":15230.5,"battery":"3.58","mystery":1}}',
       { qos: 1 },
     );
-    expect(await latest('meter-1', 'metering.water.total')).toMatchObject({ value: 15230.5, unit: 'L', quality: ['good'] });
+    expect(await latest('meter-1', 'metering.water.total')).toMatchObject({
+      value: 15230.5,
+      unit: 'L',
+      quality: ['good'],
+    });
     expect(await latest('meter-1', 'battery')).toMatchObject({ value: 3.58, unit: 'V', quality: ['coerced'] });
     expect(await latest('meter-1', 'mystery')).toMatchObject({ value: 1, quality: ['unmodelled'] });
   });
@@ -112,7 +116,10 @@ describe('the main job, in one process on the embedded engines', () => {
     const signature = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
     expect(String(headers['webhook-signature']).split(' ')).toContain(signature);
 
-    const { items } = await api.call<{ items: { id: string; severity: string }[] }>('GET', '/api/v1/alerts?status=open');
+    const { items } = await api.call<{ items: { id: string; severity: string }[] }>(
+      'GET',
+      '/api/v1/alerts?status=open',
+    );
     expect(items).toHaveLength(1);
     expect(items[0]?.severity).toBe('critical');
     const id = items[0]?.id;
