@@ -43,11 +43,13 @@ export class LaneTable {
     return new LaneTable(this.version + 1, this.cells.slice());
   }
 
+  /** The last position, 0 where there is none. */
   last(partition: number): number {
     return this.cells[partition * 2] ?? 0;
   }
 
-  appendedBytes(partition: number): number {
+  /** Stored bytes since ever. */
+  total(partition: number): number {
     return this.cells[partition * 2 + 1] ?? 0;
   }
 

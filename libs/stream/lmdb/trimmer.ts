@@ -1,7 +1,6 @@
-import { type Lane, lanes } from '#libs/contracts';
-import type { Retention } from '../stream.port.js';
-import type { Environment } from './environment.js';
-import { readLaneTable } from './environment.js';
+import { lanes } from '#libs/contracts';
+import type { Place, Retention } from '../stream.port.js';
+import { type Environment, readLaneTable } from './environment.js';
 import type { RecordChange } from './group-writer.js';
 import {
   acknowledgementKey,
@@ -18,14 +17,15 @@ import { readEntry, unprotect } from './stored-value.js';
 
 /** Removals per transaction: a few milliseconds in which nobody else can write. */
 const removalsPerCommit = 1_000;
+const candidatesPerPlace = 64;
 
-interface Head {
-  lane: Lane;
-  partition: number;
-  /** The newest entry that may go: every group has it behind itself. */
-  limit: number;
-  /** The oldest entry's time, infinite where none may go. */
-  oldestAt: number;
+/** An entry that every group has behind itself. */
+interface Candidate extends Place {
+  position: number;
+  key: Buffer;
+  bytes: number;
+  /** When it was appended, and never earlier than the entries before it, whatever the clock did. */
+  at: number;
 }
 
 /** Cuts streams at their old end, never past what a registered group still owes. */
@@ -39,94 +39,96 @@ export class Trimmer {
   /** Returns how many entries went. */
   async trim({ stream, maxAgeMs, maxBytes }: Retention, now: number): Promise<number> {
     let removed = 0;
-    const heads = this.heads(stream);
-    for (const head of heads) {
-      for (;;) {
-        const cut = await this.cut(stream, head, (appendedAt) => appendedAt < now - maxAgeMs);
-        removed += cut;
-        if (cut < removalsPerCommit) break;
+    for (;;) {
+      let excess = this.bytes(stream) - maxBytes;
+      const going: Candidate[] = [];
+      // Mostly nothing goes: one look at the oldest of each place says so.
+      const perPlace = removed === 0 && excess <= 0 ? 1 : candidatesPerPlace;
+      for (const candidate of this.oldest(stream, perPlace)) {
+        if (going.length === removalsPerCommit) break;
+        if (candidate.at >= now - maxAgeMs && excess <= 0) break;
+        going.push(candidate);
+        excess -= candidate.bytes;
       }
+      if (going.length === 0) return removed;
+      await this.remove(stream, going);
+      removed += going.length;
     }
-    for (let excess = this.bytes(stream) - maxBytes; excess > 0; excess = this.bytes(stream) - maxBytes) {
-      const cut = await this.cutOldest(stream, heads, excess);
-      if (cut === 0) break;
-      removed += cut;
-    }
-    return removed;
   }
 
   /** Stored bytes of all entries of a stream. */
-  bytes(stream: string): number {
+  private bytes(stream: string): number {
     let bytes = 0;
     this.environment.root.resetReadTxn();
     for (const lane of lanes) {
       const appended = this.table('laneTables', stream, lane);
       const trimmed = this.table('trimmed', stream, lane);
       for (let partition = 0; partition < this.partitions; partition++) {
-        bytes += appended.appendedBytes(partition) - trimmed.appendedBytes(partition);
+        bytes += appended.total(partition) - trimmed.total(partition);
       }
     }
     return bytes;
   }
 
-  /** Cuts up to `excess` bytes where the oldest entry is, at most as far as the next oldest partition's head. */
-  private async cutOldest(stream: string, heads: readonly Head[], excess: number): Promise<number> {
-    const sorted = [...heads].sort((a, b) => a.oldestAt - b.oldestAt);
-    const [oldest, second] = sorted;
-    if (!oldest || oldest.oldestAt === Number.POSITIVE_INFINITY) return 0;
-    let left = excess;
-    return this.cut(stream, oldest, (appendedAt, bytes) => {
-      if (left <= 0 || appendedAt > (second?.oldestAt ?? Number.POSITIVE_INFINITY)) return false;
-      left -= bytes;
-      return true;
-    });
-  }
-
-  /** Removes entries from the old end as long as `goes` says so. */
-  private async cut(stream: string, head: Head, goes: (appendedAt: number, bytes: number) => boolean): Promise<number> {
-    const { lane, partition } = head;
-    const { entries, trimmed } = this.environment;
-    this.environment.root.resetReadTxn();
-    const records: RecordChange[] = [];
-    const table = this.table('trimmed', stream, lane).next();
-    let last = table.last(partition);
-    let bytes = table.appendedBytes(partition);
-    head.oldestAt = Number.POSITIVE_INFINITY;
-    const range = { start: entryKey(stream, lane, partition, last + 1), end: entryKeyEnd(stream, lane, partition) };
-    for (const { key, value } of entries.getRange(range)) {
-      const position = positionIn(key);
-      if (position > head.limit) break;
-      const { appendedAt } = readEntry(value, () => `${stream}/${lane}/${partition}/${position}`);
-      if (records.length >= removalsPerCommit || !goes(appendedAt, value.length)) {
-        head.oldestAt = appendedAt;
-        break;
-      }
-      records.push({ table: entries, key, value: undefined });
-      last = position;
-      bytes += value.length;
-    }
-    if (records.length === 0) return 0;
-    const removed = records.length;
-    table.set(partition, last, bytes);
-    await this.write([...records, { table: trimmed, key: laneKey(stream, lane), value: table.encode() }]);
-    return removed;
-  }
-
-  private heads(stream: string): Head[] {
+  /** The oldest entries that may go, oldest first. */
+  private oldest(stream: string, perPlace: number): Candidate[] {
     this.environment.root.resetReadTxn();
     const groups = this.groupsOf(stream);
-    return lanes.flatMap((lane) => {
+    const candidates: Candidate[] = [];
+    let horizon = Number.POSITIVE_INFINITY;
+    for (const lane of lanes) {
       const appended = this.table('laneTables', stream, lane);
-      return Array.from({ length: this.partitions }, (_, partition) => ({
-        lane,
-        partition,
-        limit: Math.min(
+      const trimmed = this.table('trimmed', stream, lane);
+      for (let partition = 0; partition < this.partitions; partition++) {
+        const limit = Math.min(
           appended.last(partition),
           ...groups.map((group) => readAcknowledged(this.environment, stream, group, lane, partition)),
-        ),
-        oldestAt: Number.POSITIVE_INFINITY,
-      }));
-    });
+        );
+        const place = { stream, lane, partition };
+        const found = this.oldestOf(place, trimmed.last(partition), limit, perPlace);
+        candidates.push(...found);
+        // What follows in a place that has more may be older than what is left of the others.
+        if (found.length === perPlace) horizon = Math.min(horizon, found.at(-1)?.at ?? horizon);
+      }
+    }
+    return candidates.filter(({ at }) => at <= horizon).sort((a, b) => a.at - b.at || a.position - b.position);
+  }
+
+  private oldestOf(place: Place, after: number, limit: number, perPlace: number): Candidate[] {
+    if (after >= limit) return [];
+    const { stream, lane, partition } = place;
+    const found: Candidate[] = [];
+    let at = 0;
+    const range = {
+      start: entryKey(stream, lane, partition, after + 1),
+      end: entryKeyEnd(stream, lane, partition),
+      limit: perPlace,
+    };
+    for (const { key, value } of this.environment.entries.getRange(range)) {
+      const position = positionIn(key);
+      if (position > limit) break;
+      at = Math.max(at, readEntry(value, () => `${stream}/${lane}/${partition}/${position}`).appendedAt);
+      found.push({ ...place, position, key, bytes: value.length, at });
+    }
+    return found;
+  }
+
+  private async remove(stream: string, going: readonly Candidate[]): Promise<void> {
+    const records: RecordChange[] = going.map(({ key }) => ({
+      table: this.environment.entries,
+      key,
+      value: undefined,
+    }));
+    for (const lane of lanes) {
+      const ofLane = going.filter((candidate) => candidate.lane === lane);
+      if (ofLane.length === 0) continue;
+      const table = this.table('trimmed', stream, lane).next();
+      for (const { partition, position, bytes } of ofLane) {
+        table.set(partition, Math.max(table.last(partition), position), table.total(partition) + bytes);
+      }
+      records.push({ table: this.environment.trimmed, key: laneKey(stream, lane), value: table.encode() });
+    }
+    await this.write(records);
   }
 
   private groupsOf(stream: string): string[] {
@@ -138,7 +140,7 @@ export class Trimmer {
     return names;
   }
 
-  private table(which: 'laneTables' | 'trimmed', stream: string, lane: Lane): LaneTable {
+  private table(which: 'laneTables' | 'trimmed', stream: string, lane: Place['lane']): LaneTable {
     return readLaneTable(this.environment[which], stream, lane, this.partitions);
   }
 }
@@ -148,7 +150,7 @@ export function readAcknowledged(
   environment: Environment,
   stream: string,
   group: string,
-  lane: Lane,
+  lane: Place['lane'],
   partition: number,
 ): number {
   const stored = environment.acknowledgements.get(acknowledgementKey(stream, group, lane, partition));
