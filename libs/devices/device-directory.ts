@@ -6,7 +6,7 @@ import { canonicalDeviceId, deviceIdPattern, partitionOf } from '#libs/contracts
 import { STREAM, type StreamLog } from '#libs/stream';
 import { type DeviceFacts, DeviceTable } from './device-table.js';
 import { type DirectoryConfig, directoryConfig } from './directory.config.js';
-import { DirectoryRepository, type DirectoryRow } from './directory.repository.js';
+import { type ChangeMark, DirectoryRepository, type DirectoryRow } from './directory.repository.js';
 import { DirectoryHost } from './directory-host.js';
 import { groupOf, type KnownDevice, mayConnect } from './known-device.js';
 import { Lookups } from './lookups.js';
@@ -134,10 +134,12 @@ export class DeviceDirectory {
 
   private async load(): Promise<void> {
     this.horizon = await this.repository.horizon();
-    await this.pages(
-      (after, limit) => this.repository.devicePage(after, limit),
-      (row) => this.keep(row),
-    );
+    let after: string | undefined;
+    do {
+      const rows = await this.repository.devicePage(after, this.config.pageRows);
+      for (const row of rows) this.keep(row);
+      after = rows.length < this.config.pageRows ? undefined : rows.at(-1)?.key;
+    } while (after !== undefined);
   }
 
   private async refresh(): Promise<void> {
@@ -145,25 +147,21 @@ export class DeviceDirectory {
     const next = await this.repository.deviceChanges(since);
     if (next.changed) {
       this.rounds += 1;
-      await this.pages(
-        (after, limit) => this.repository.changedDevicePage(since, after, limit),
-        (row) => this.take(row),
-      );
+      await this.takeChanges('devices', since);
+      await this.takeChanges('installations', since);
     }
     this.horizon = next.horizon;
   }
 
-  private async pages(
-    read: (after: string | undefined, limit: number) => Promise<DirectoryRow[]>,
-    each: (row: DirectoryRow) => void,
-  ): Promise<void> {
-    let after: string | undefined;
-    for (;;) {
-      const rows = await read(after, this.config.pageRows);
-      for (const row of rows) each(row);
-      if (rows.length < this.config.pageRows) return;
-      after = rows.at(-1)?.key;
-    }
+  private async takeChanges(of: 'devices' | 'installations', since: string): Promise<void> {
+    let after: ChangeMark | undefined;
+    do {
+      const marks: ChangeMark[] = await this.repository.changeMarks(of, since, after, this.config.pageRows);
+      if (marks.length > 0) {
+        for (const row of await this.repository.devicesByKeys(marks.map((mark) => mark.key))) this.take(row);
+      }
+      after = marks.length < this.config.pageRows ? undefined : marks.at(-1);
+    } while (after !== undefined);
   }
 
   private async fetch(question: Promise<DirectoryRow | undefined>): Promise<KnownDevice | undefined> {

@@ -401,7 +401,7 @@ CREATE INDEX "dead_letters_device" ON "dead_letters" USING btree ("device_key","
 CREATE INDEX "dead_letters_at" ON "dead_letters" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "device_grants_vendor" ON "device_grants" USING btree ("vendor_tenant_key","device_tenant_key");--> statement-breakpoint
 CREATE INDEX "device_grants_device" ON "device_grants" USING btree ("device_tenant_key","key");--> statement-breakpoint
-CREATE INDEX "devices_changed" ON "devices" USING btree ("changed");--> statement-breakpoint
+CREATE INDEX "devices_changed" ON "devices" USING btree ("changed","key");--> statement-breakpoint
 CREATE INDEX "devices_tenant" ON "devices" USING btree ("tenant_key","id");--> statement-breakpoint
 CREATE INDEX "devices_product" ON "devices" USING btree ("product_key","id");--> statement-breakpoint
 CREATE INDEX "devices_installation" ON "devices" USING btree ("installation_key");--> statement-breakpoint

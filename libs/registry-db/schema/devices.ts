@@ -123,7 +123,7 @@ export const devices = pgTable(
     changed: changed(),
   },
   (table) => [
-    index('devices_changed').on(table.changed),
+    index('devices_changed').on(table.changed, table.key),
     index('devices_tenant').on(table.tenantKey, table.id),
     index('devices_product').on(table.productKey, table.id),
     index('devices_installation').on(table.installationKey),
