@@ -1,5 +1,6 @@
 import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
 
+/** Settings of the log between the stages. */
 export const streamConfig = defineConfig('stream', {
   kind: {
     ...setting.choice(

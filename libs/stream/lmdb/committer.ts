@@ -18,6 +18,7 @@ interface Pending extends Write {
   reject: (error: Error) => void;
 }
 
+/** What a committer is told of its surroundings. */
 export interface CommitterOptions {
   path: string;
   clock: Clock;
@@ -51,6 +52,7 @@ export class Committer {
   private readonly room: DiskRoom;
   private paused: { until: number; kinds: ReadonlySet<WriteKind>; reason: StreamUnavailableError } | undefined;
   private failure: StreamFailedError | undefined;
+  private closed = false;
   private looks = 0;
 
   constructor(
@@ -80,8 +82,9 @@ export class Committer {
     return (this.failure ?? this.paused?.reason)?.message;
   }
 
-  /** Resolves when nothing is queued or under way. */
-  async idle(): Promise<void> {
+  /** Takes nothing more; resolves when what was taken is written. */
+  async close(): Promise<void> {
+    this.closed = true;
     while (this.running) await this.running;
   }
 
@@ -93,6 +96,7 @@ export class Committer {
 
   private refusal(kind: WriteKind): Error | undefined {
     if (this.failure) return this.failure;
+    if (this.closed) return new StreamFailedError('the stream is closed');
     const { paused } = this;
     return paused?.kinds.has(kind) && this.options.clock.now() < paused.until ? paused.reason : undefined;
   }

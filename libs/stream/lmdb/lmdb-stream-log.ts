@@ -23,6 +23,7 @@ import { protect, readEntry } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
 import { readAcknowledged, Trimmer } from './trimmer.js';
 
+/** What an LMDB stream is opened with. */
 export interface LmdbStreamLogOptions {
   /** Folder of the environment; made where missing. */
   path: string;
@@ -69,7 +70,7 @@ export class LmdbStreamLog implements StreamLog {
     if (!opened) return;
     for (const timer of this.timers.splice(0)) clearInterval(timer);
     for (const tail of this.tails) tail.stop();
-    await opened.committer.idle();
+    await opened.committer.close();
     opened.signals.close();
     await opened.environment.root.close();
     opened.environment.lock.release();

@@ -9,6 +9,7 @@ export interface TailSource {
   readAfter(place: Place, after: number, maxEntries: number, maxBytes: number): Entry[];
 }
 
+/** Is given each entry as it becomes visible. */
 export type TailListener = (entry: Entry & Omit<Place, 'stream'>) => void;
 
 const turnEntries = 256;

@@ -16,6 +16,7 @@ export interface LogUnderTest {
 /** Opens a log of 4 partitions without any data. */
 export type OpenLog = (clock: ScriptedClock) => Promise<LogUnderTest>;
 
+/** When every scripted clock starts. */
 export const startOfTime = 1_700_000_000_000;
 
 /** What the contract's tests share: opening, stopping, and short words for entries. */
@@ -33,14 +34,17 @@ export function contractScene(open: OpenLog) {
   };
 }
 
+/** An entry of text, in `raw` and the bulk lane unless said otherwise. */
 export function entry(text: string, { stream = 'raw', lane = 'bulk' as Lane, partition = 0 } = {}): Append {
   return { stream, lane, partition, data: Buffer.from(text) };
 }
 
+/** The place and group that the tests read from unless said otherwise. */
 export function sourceOf({ stream = 'raw', group = 'stage', lane = 'bulk' as Lane, partition = 0 } = {}): Source {
   return { stream, group, lane, partition };
 }
 
+/** Reads without a bound. */
 export const everything = { maxEntries: 1_000_000, maxBytes: 1_000_000_000 };
 
 /** What `source` is owed, as texts. */
@@ -53,6 +57,7 @@ export async function kept(log: StreamLog, place: Partial<Place> = {}): Promise<
   return textsOf(await log.read(sourceOf({ ...place, group: 'nobody' }), { ...everything, after: 0 }));
 }
 
+/** Entries as texts. */
 export function textsOf(entries: readonly Entry[]): string[] {
   return entries.map(({ data }) => Buffer.from(data).toString());
 }

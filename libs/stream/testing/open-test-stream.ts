@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { type Clock, createLogger, systemClock } from '#libs/runtime';
 import { LmdbStreamLog, type LmdbStreamLogOptions } from '../lmdb/index.js';
 
+/** What a test may choose; the defaults are 4 partitions and the machine's clock. */
 export interface TestStreamOptions {
+  /** A folder such as a killed process left it; a new one otherwise. */
+  dir?: string;
   partitions?: number;
   reserveBytes?: number;
   clock?: Clock;
@@ -12,6 +15,7 @@ export interface TestStreamOptions {
   onFatal?: (error: Error) => void;
 }
 
+/** An open stream of a test. */
 export interface TestStream {
   log: LmdbStreamLog;
   dir: string;
@@ -19,16 +23,8 @@ export interface TestStream {
   stop(): Promise<void>;
 }
 
-/** A real embedded stream for the specs of any lib: in a folder of its own, or in `dir`, such as a killed process left it. */
-export async function openTestStream(
-  options: {
-    dir?: string;
-    partitions?: number;
-    clock?: Clock;
-    beforeCommit?: () => void;
-    onFatal?: (error: Error) => void;
-  } = {},
-): Promise<TestStream> {
+/** A real embedded stream for the specs of any lib: in a folder of its own, or in `dir`. */
+export async function openTestStream(options: TestStreamOptions = {}): Promise<TestStream> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'citysense-stream-')));
   const log = new LmdbStreamLog(testOptions(dir, options));
   await log.start();

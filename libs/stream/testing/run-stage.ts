@@ -5,6 +5,7 @@ import { StageLoop } from '../stages/stage-loop.js';
 import { streamConfig } from '../stream.config.js';
 import type { Source, StreamLog } from '../stream.port.js';
 
+/** A stage's handler, and how it is to run. */
 export interface StageUnderTest {
   /** `stream/group` */
   pattern: string;
@@ -17,6 +18,7 @@ export interface StageUnderTest {
   metrics?: Metrics;
 }
 
+/** A stage at work. */
 export interface RunningStage {
   /** Resolves when the stage has acknowledged everything appended so far. Throws after `timeoutMs`. */
   caughtUp(timeoutMs?: number): Promise<void>;
