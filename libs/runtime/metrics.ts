@@ -10,6 +10,7 @@ export const METRICS = Symbol('metrics');
 export class Metrics {
   readonly registry = new Registry();
   private readonly sources: (() => Promise<MetricObject[]>)[] = [];
+  private readonly updates: (() => Promise<void>)[] = [];
 
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     const known = this.registry.getSingleMetric(name) as Counter<L> | undefined;
@@ -37,8 +38,14 @@ export class Metrics {
     this.sources.push(source);
   }
 
+  /** Calls `update` before the metrics are read, for gauges that are asked for and not kept. It handles its failures. */
+  beforeReading(update: () => Promise<void>): void {
+    this.updates.push(update);
+  }
+
   /** This process's or thread's own metrics as plain objects. */
   async own(): Promise<MetricObject[]> {
+    await Promise.all(this.updates.map((update) => update()));
     return (await this.registry.getMetricsAsJSON()) as unknown as MetricObject[];
   }
 

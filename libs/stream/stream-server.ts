@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { CLOCK, type Clock, HEALTH, type Health } from '#libs/runtime';
+import { HEALTH, type Health, METRICS, type Metrics } from '#libs/runtime';
 import type { StageBatch, StageResult } from './stage.js';
 import { StageControllers } from './stages/stage-controllers.js';
 import { StageFactory } from './stages/stage-factory.js';
@@ -10,7 +10,6 @@ import { StageLoop } from './stages/stage-loop.js';
 import { STREAM, type StreamLog } from './stream.port.js';
 
 const patternForm = /^([a-z0-9][a-z0-9._-]*)\/([a-z0-9][a-z0-9._-]*)$/;
-const lagEveryMs = 10_000;
 const stuckMs = 30_000;
 
 /**
@@ -21,19 +20,18 @@ const stuckMs = 30_000;
 export class StreamServer extends Server implements CustomTransportStrategy {
   private loop: StageLoop | undefined;
   private stages: readonly StageGroup[] = [];
-  private cancelLag: (() => void) | undefined;
-  private closed = false;
 
   constructor(
     @Inject(STREAM) private readonly log: StreamLog,
     @Inject(StageFactory) private readonly factory: StageFactory,
     @Inject(StageControllers) private readonly controllers: StageControllers,
-    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(METRICS) metrics: Metrics,
     @Inject(HEALTH) health: Health,
   ) {
     super();
     controllers.letFailuresThrough();
     health.add('stages', () => this.problem());
+    metrics.beforeReading(() => this.showLag());
   }
 
   /** Throws where the pattern is not `stream/group`, or taken: two handlers on one pattern would share one acknowledgement. */
@@ -64,8 +62,6 @@ export class StreamServer extends Server implements CustomTransportStrategy {
 
   /** Finishes and commits the batches under way. */
   async close(): Promise<void> {
-    this.closed = true;
-    this.cancelLag?.();
     const { loop } = this;
     this.loop = undefined;
     await loop?.stop();
@@ -81,13 +77,11 @@ export class StreamServer extends Server implements CustomTransportStrategy {
 
   private async start(): Promise<void> {
     if (this.loop) return;
-    this.closed = false;
     this.stages = [...this.messageHandlers].map(([pattern, handler]) =>
       this.factory.create(this.define(pattern, handler)),
     );
     this.loop = new StageLoop(this.log, this.stages);
     await this.loop.start();
-    if (this.stages.length > 0) this.watchLag();
   }
 
   private define(pattern: string, handler: MessageHandler): StageDefinition {
@@ -108,18 +102,14 @@ export class StreamServer extends Server implements CustomTransportStrategy {
     };
   }
 
-  private watchLag(): void {
-    if (this.closed) return;
-    this.log
-      .lag()
-      .then((lags) => {
-        const own = new Set(this.stages.map(({ stream, group }) => `${stream}/${group}`));
-        this.factory.metrics.showLag(lags, ({ stream, group }) => own.has(`${stream}/${group}`));
-      })
-      .catch((error: unknown) => this.logger.warn(`could not read the lag: ${String(error)}`))
-      .finally(() => {
-        if (!this.closed) this.cancelLag = this.clock.after(lagEveryMs, () => this.watchLag());
-      });
+  private async showLag(): Promise<void> {
+    if (!this.loop || this.stages.length === 0) return;
+    try {
+      const own = new Set(this.stages.map(({ stream, group }) => `${stream}/${group}`));
+      this.factory.metrics.showLag(await this.log.lag(), ({ stream, group }) => own.has(`${stream}/${group}`));
+    } catch (error) {
+      this.logger.warn(`could not read the lag: ${String(error)}`);
+    }
   }
 
   private problem(): string | undefined {
