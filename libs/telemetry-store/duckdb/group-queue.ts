@@ -10,7 +10,10 @@ import { storeBusy } from './store-refusal.js';
 /** Most requests that wait for the next commit; a caller beyond is told to come back. */
 const maxWaiting = 4_096;
 /** A commit takes requests until they have this many bytes. */
-const maxGroupBytes = 1_048_576;
+const maxGroupBytes = 2 * 1_048_576;
+/** Commits of several callers begin this far apart, unless more than `gatherBytes` wait. */
+const commitGapMs = 50;
+const gatherBytes = 1_048_576;
 
 interface Waiting {
   request: AppendRequest;
@@ -26,6 +29,8 @@ export class GroupQueue {
   private readonly waiting: Waiting[] = [];
   private readonly tasks: (() => Promise<void>)[] = [];
   private working: Promise<void> | undefined;
+  private committedAt = 0;
+  private lastGroup = 0;
   private reached = new Map<number, number>();
 
   constructor(
@@ -37,7 +42,7 @@ export class GroupQueue {
   async load(): Promise<void> {
     const [sources, positions] = (await readColumns(
       this.connection,
-      'SELECT source, position FROM cursors',
+      'SELECT source, max(position) FROM cursors GROUP BY source',
     )) as number[][];
     this.reached = new Map((sources ?? []).map((source, row) => [source, positions?.[row] ?? 0]));
   }
@@ -68,6 +73,14 @@ export class GroupQueue {
     });
   }
 
+  /** Replaces the positions' history by the positions. Between two commits, from `exclusive`. */
+  async trimCursors(): Promise<void> {
+    this.writer.releaseCursors();
+    await this.connection.run(
+      'CREATE OR REPLACE TABLE cursors AS SELECT source, max(position) AS position FROM cursors GROUP BY source',
+    );
+  }
+
   /** Forgets the positions reached. */
   clear(): void {
     this.reached.clear();
@@ -77,10 +90,12 @@ export class GroupQueue {
     // The requests of one turn of the loop come together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.length + this.tasks.length > 0) {
+      await this.gather();
       const task = this.tasks.shift();
       if (task) await task();
       const group = this.take();
       if (group.length === 0) continue;
+      this.lastGroup = group.length;
       try {
         const stored = await this.commit(group);
         for (const [index, { resolve }] of group.entries()) resolve(stored[index] ?? []);
@@ -90,6 +105,15 @@ export class GroupQueue {
       }
     }
     this.working = undefined;
+  }
+
+  /** Small commits cost as much as large ones: where several callers are at work, more comes together in a moment. */
+  private async gather(): Promise<void> {
+    const bytes = this.waiting.reduce((sum, { request }) => sum + request.data.byteLength, 0);
+    const restMs = this.committedAt + commitGapMs - performance.now();
+    const worthIt = this.lastGroup > 1 && bytes < gatherBytes && this.tasks.length === 0;
+    if (worthIt && restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+    this.committedAt = performance.now();
   }
 
   private take(): Waiting[] {

@@ -1,4 +1,11 @@
-import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
+import {
+  DOUBLE,
+  type DuckDBAppender,
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  INTEGER,
+} from '@duckdb/node-api';
 import { frameOutcomes, type NormalisedMessage } from '#libs/contracts';
 import type { DayTargets } from './day-targets.js';
 import type { Dictionary } from './dictionary.js';
@@ -16,6 +23,7 @@ export class GroupWriter {
   private readonly frames = new Map<Part, FrameBuffer>();
   private readonly unsavedSuspects = new Set<Part>();
   private readonly cell = emptyCell();
+  private cursors: DuckDBAppender | undefined;
   /** Epoch milliseconds of the last commit; never goes back, so that the latest map can catch up by it. */
   storedAt = 0;
 
@@ -51,6 +59,12 @@ export class GroupWriter {
     this.dictionary.saved();
     this.unsavedSuspects.clear();
     for (const [part, count] of rows) part.rows += count;
+  }
+
+  /** Lets go of the table of positions, which is about to be replaced. */
+  releaseCursors(): void {
+    this.cursors?.closeSync();
+    this.cursors = undefined;
   }
 
   /** Lets go of a part that is not appended to any more. */
@@ -106,18 +120,19 @@ export class GroupWriter {
     }
   }
 
+  /** Rows, not an update: a statement to plan would cost more than all the rest of a small commit. */
   private async saveCursors(batches: readonly DecodedBatch[]): Promise<void> {
     const reached = new Map<number, number>();
     for (const batch of batches) reached.set(batch.source, batch.position);
-    const values = [...reached].map(([source, position]) => `(${source}, ${position}::DOUBLE)`).join(', ');
-    await this.connection.run(
-      `MERGE INTO cursors USING (VALUES ${values}) AS reached (source, position) ON cursors.source = reached.source
-       WHEN MATCHED THEN UPDATE SET position = reached.position
-       WHEN NOT MATCHED THEN INSERT VALUES (reached.source, reached.position)`,
-    );
+    this.cursors ??= await this.connection.createAppender('cursors');
+    const chunk = DuckDBDataChunk.create([INTEGER, DOUBLE]);
+    chunk.setColumns([[...reached.keys()], [...reached.values()]]);
+    this.cursors.appendDataChunk(chunk);
+    this.cursors.flushSync();
   }
 
   private async undo(): Promise<void> {
+    this.cursors?.clear();
     for (const buffer of [...this.readings.values(), ...this.frames.values()]) buffer.discard();
     // Where COMMIT itself failed there is nothing left to roll back; the first error is the one to tell.
     await this.connection.run('ROLLBACK').catch(() => undefined);

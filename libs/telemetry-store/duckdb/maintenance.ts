@@ -86,6 +86,7 @@ export class Maintenance {
   private async round(now: number): Promise<void> {
     if (this.stopping) return;
     await this.seal(now);
+    await this.state.queue.exclusive(() => this.state.queue.trimCursors());
     await this.state.snapshot.write(this.state.writer.storedAt);
     await this.compaction.run(
       (part) => this.isClosed(part, now),

@@ -85,6 +85,7 @@ export function columnsSql(kind: PartKind): string {
 /** Everything but the parts. */
 export const fixedTables = [
   'CREATE TABLE store (format INTEGER, time_zone VARCHAR)',
+  // A row for every position reached in a commit: the highest of a source counts.
   'CREATE TABLE cursors (source INTEGER, position DOUBLE)',
   'CREATE TABLE names (kind UTINYINT, id INTEGER, name VARCHAR)',
   `CREATE TABLE parts (name VARCHAR, kind VARCHAR, day VARCHAR, from_at DOUBLE, to_at DOUBLE, state VARCHAR, suspect BOOLEAN)`,

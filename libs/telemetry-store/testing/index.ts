@@ -1,3 +1,4 @@
+export type { TelemetryStoreHarness } from './contract-run.js';
 export * from './messages.js';
 export * from './telemetry-store.contract.js';
 export * from './test-telemetry-store.js';
