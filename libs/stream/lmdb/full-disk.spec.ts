@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { ScriptedClock } from '#libs/runtime';
 import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
 import { entry, kept, sourceOf, startOfTime } from '../testing/contract-scene.js';
@@ -96,13 +96,12 @@ describe('a disk that is really full', () => {
   const place = mkdtempSync(join(tmpdir(), 'citysense-full-'));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', place]).status === 0;
   const reason = mounted ? '' : ' (skipped: mounting a small file system is not allowed here)';
-  if (!mounted) rmSync(place, { recursive: true, force: true });
+  afterAll(() => {
+    if (mounted) spawnSync('umount', [place]);
+    rmSync(place, { recursive: true, force: true });
+  });
 
   (mounted ? it : it.skip)(`loses nothing it acknowledged, and goes on when space is freed${reason}`, async () => {
-    stops.push(() => {
-      spawnSync('umount', [place]);
-      rmSync(place, { recursive: true, force: true });
-    });
     const ballast = join(place, 'ballast');
     writeFileSync(ballast, Buffer.alloc(5_000_000));
     const clock = new ScriptedClock(startOfTime);
