@@ -66,6 +66,7 @@ export class PlatformProcess {
       stdio: ['ignore', log, log],
       env: {
         PATH: process.env.PATH,
+        UV_THREADPOOL_SIZE: '12',
         HTTP_PORT: '0',
         MQTT_PORT: '0',
         INGEST_PORT: '0',
