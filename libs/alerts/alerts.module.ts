@@ -11,6 +11,7 @@ import { AlertsRepository } from './alerts.repository.js';
 import { AlertsService } from './alerts.service.js';
 import { AlertsStage } from './alerts.stage.js';
 import { AlertsUpkeep } from './alerts-upkeep.js';
+import { Announcer } from './announcer.js';
 import { OutboxRepository } from './outbox.repository.js';
 import { OutboxRelay } from './outbox-relay.js';
 import { RelayLoop } from './relay-loop.js';
@@ -22,6 +23,7 @@ import { UpkeepLoop } from './upkeep-loop.js';
   providers: [
     configProvider(alertsConfig),
     AlertsRepository,
+    Announcer,
     OutboxRepository,
     OutboxRelay,
     RelayLoop,
@@ -39,6 +41,7 @@ export class AlertsStageModule {}
     configProvider(alertsConfig),
     AlertsRepository,
     AlertListRepository,
+    Announcer,
     OutboxRepository,
     AlertsService,
     AlertFeed,

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { and, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import type { Transition } from '#libs/contracts';
 import type { LocalName } from '#libs/devices';
 import {
@@ -11,6 +11,8 @@ import {
   type Database,
   devices,
   installations,
+  jsonRows,
+  notifications,
   products,
   rules,
   type Transaction,
@@ -18,9 +20,20 @@ import {
 import type { Alert, TimelineEntry } from './alert.js';
 import { alertOfRow, rowOfAlert, rowOfEntry } from './alert-rows.js';
 import type { DeviceFacts } from './notification-body.js';
+import type { OutboxRow } from './outbox.repository.js';
 
-/** Rows written by one statement; PostgreSQL takes 65,535 parameters. */
-const rowsPerStatement = 1_000;
+/** Under it the cursors keep the last sequence given to a notification. */
+const assignedSequence = 'outbox/assigned';
+
+/** What one transaction comes to. */
+export interface Change {
+  alerts: readonly Alert[];
+  entries: readonly TimelineEntry[];
+  /** `sequence` counts from 1 within the change; the registry gives them their own. */
+  told: readonly OutboxRow[];
+  /** How far the stage has come, for a batch. */
+  reached?: { cursor: string; position: number };
+}
 
 /** Alerts and their timelines, as one transaction of the stage or of a person's action reads and writes them. */
 export class AlertsRepository {
@@ -31,18 +44,20 @@ export class AlertsRepository {
     return this.database.transaction(work);
   }
 
+  /** The position under `name`, 0 where there is none yet. */
+  async cursor(transaction: Transaction, name: string): Promise<number> {
+    const rows = await transaction.select().from(alertCursors).where(eq(alertCursors.name, name));
+    return rows[0]?.position ?? 0;
+  }
+
   /** Remembers transition ids and returns those that were new. */
   async unseen(transaction: Transaction, ids: readonly string[], now: number): Promise<Set<string>> {
-    const fresh = new Set<string>();
-    for (const part of parts(ids)) {
-      const rows = await transaction
-        .insert(alertTransitions)
-        .values(part.map((id) => ({ id, appliedAt: new Date(now) })))
-        .onConflictDoNothing()
-        .returning({ id: alertTransitions.id });
-      for (const row of rows) fresh.add(row.id);
-    }
-    return fresh;
+    const rows = await transaction.execute<{ id: string }>(sql`
+      insert into ${alertTransitions} (id, applied_at)
+      select distinct id, ${new Date(now).toISOString()}::timestamptz from unnest(${sql.param([...ids])}::text[]) as ids (id)
+      on conflict do nothing
+      returning id`);
+    return new Set(rows.rows.map((row) => row.id));
   }
 
   /** For each (tenant, rule, subject) among `transitions` its open alert, else its newest, locked until the end of the transaction. */
@@ -50,22 +65,21 @@ export class AlertsRepository {
     const tenants = sql.param(transitions.map((t) => t.tenantKey));
     const rules = sql.param(transitions.map((t) => t.ruleKey));
     const subjects = sql.param(transitions.map((t) => t.subject));
-    const found = await transaction.execute<{ key: string }>(sql`
-      select latest.key
-      from (select distinct * from unnest(${tenants}::uuid[], ${rules}::uuid[], ${subjects}::text[]))
-        as wanted (tenant_key, rule_key, subject)
-      cross join lateral (
-        select a.key from ${alerts} a
-        where a.tenant_key = wanted.tenant_key and a.rule_key = wanted.rule_key and a.subject = wanted.subject
-        order by (a.status = 'cleared'), a.key desc
-        limit 1
-      ) latest`);
-    const keys = found.rows.map((row) => row.key);
-    if (keys.length === 0) return [];
     const rows = await transaction
       .select()
       .from(alerts)
-      .where(inArray(alerts.key, keys))
+      .where(
+        sql`${alerts.key} in (
+          select latest.key
+          from (select distinct * from unnest(${tenants}::uuid[], ${rules}::uuid[], ${subjects}::text[]))
+            as wanted (tenant_key, rule_key, subject)
+          cross join lateral (
+            select a.key from ${alerts} a
+            where a.tenant_key = wanted.tenant_key and a.rule_key = wanted.rule_key and a.subject = wanted.subject
+            order by (a.status = 'cleared'), a.key desc
+            limit 1
+          ) latest)`,
+      )
       .orderBy(alerts.key)
       .for('update');
     return rows.map(alertOfRow);
@@ -82,40 +96,38 @@ export class AlertsRepository {
     return rows[0] && alertOfRow(rows[0]);
   }
 
-  /** Writes alerts, new or changed, and their entries. An alert that ends must come before the one that follows it. */
-  async save(transaction: Transaction, changed: readonly Alert[], entries: readonly TimelineEntry[]): Promise<void> {
-    for (const part of parts(changed)) {
-      await transaction
-        .insert(alerts)
-        .values(part.map(rowOfAlert))
-        .onConflictDoUpdate({ target: alerts.key, set: excluded(getTableColumns(alerts), ['key', 'tenantKey']) });
-    }
-    for (const part of parts(entries)) {
-      await transaction
-        .insert(alertTimeline)
-        .values(part.map(rowOfEntry))
-        .onConflictDoUpdate({
-          target: alertTimeline.key,
-          set: { until: sql`excluded.until`, detail: sql`excluded.detail` },
-        });
-    }
-  }
-
-  /** The position under `name`, 0 where there is none yet. */
-  async cursor(transaction: Transaction | Database, name: string): Promise<number> {
-    const rows = await transaction.select().from(alertCursors).where(eq(alertCursors.name, name));
-    return rows[0]?.position ?? 0;
-  }
-
-  /** Moves the position under `name` forward, never back. */
-  async moveCursor(transaction: Transaction | Database, name: string, position: number): Promise<void> {
-    await transaction
-      .insert(alertCursors)
-      .values({ name, position })
-      .onConflictDoUpdate({
-        target: alertCursors.name,
-        set: { position: sql`greatest(${alertCursors.position}, excluded.position)` },
-      });
+  /**
+   * Writes a change whole: alerts, new or changed, their entries, what is to be told, and the position reached. One
+   * statement: each is a trip to the registry, and an alarm waits for it. An alert that ends must come before the one that
+   * follows it. The row lock on the counter is what makes sequences follow the order of commits.
+   */
+  async save(transaction: Transaction, change: Change): Promise<void> {
+    const { reached } = change;
+    await transaction.execute(sql`
+      with saved as (
+        insert into ${alerts}
+        select * from jsonb_populate_recordset(null::${alerts}, ${jsonRows(alerts, change.alerts.map(rowOfAlert))}::jsonb)
+        on conflict (key) do update set ${replaced}
+      ), entered as (
+        insert into ${alertTimeline}
+        select * from jsonb_populate_recordset(
+          null::${alertTimeline}, ${jsonRows(alertTimeline, change.entries.map(rowOfEntry))}::jsonb)
+        on conflict (key) do update set until = excluded.until, detail = excluded.detail
+      ), moved as (
+        insert into ${alertCursors} (name, position)
+        select ${reached?.cursor ?? ''}, ${reached?.position ?? 0}::bigint where ${reached !== undefined}
+        on conflict (name) do update set position = greatest(${alertCursors}.position, excluded.position)
+      ), counted as (
+        insert into ${alertCursors} (name, position)
+        select ${assignedSequence}, ${change.told.length}::bigint where ${change.told.length > 0}
+        on conflict (name) do update set position = ${alertCursors}.position + excluded.position
+        returning position
+      )
+      insert into ${notifications} (sequence, id, tenant_key, alert_key, lane, type, at, body)
+      select counted.position - ${change.told.length} + told.sequence,
+        told.id, told.tenant_key, told.alert_key, told.lane, told.type, told.at, told.body
+      from counted, jsonb_populate_recordset(
+        null::${notifications}, ${jsonRows(notifications, change.told)}::jsonb) told`);
   }
 
   /** What to call alerts of each rule; a rule that has gone is missing. */
@@ -175,17 +187,10 @@ function factsOf(row: {
   };
 }
 
-/** `set` of an upsert: every column but `fixed` takes the value that came. */
-function excluded(columns: Record<string, { name: string }>, fixed: readonly string[]): Record<string, SQL> {
-  return Object.fromEntries(
-    Object.entries(columns)
-      .filter(([property]) => !fixed.includes(property))
-      .map(([property, column]) => [property, sql.raw(`excluded."${column.name}"`)]),
-  );
-}
-
-function parts<T>(rows: readonly T[]): T[][] {
-  const cut: T[][] = [];
-  for (let at = 0; at < rows.length; at += rowsPerStatement) cut.push(rows.slice(at, at + rowsPerStatement));
-  return cut;
-}
+/** `set` of an upsert of alerts: every column but the identity takes the value that came. */
+const replaced = sql.join(
+  Object.values(getTableColumns(alerts))
+    .filter((column) => column.name !== 'key' && column.name !== 'tenant_key')
+    .map((column) => sql`${sql.identifier(column.name)} = excluded.${sql.identifier(column.name)}`),
+  sql`, `,
+);

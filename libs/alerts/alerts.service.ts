@@ -17,7 +17,7 @@ import type { TimelineRow } from './alert-rows.js';
 import type { AlertQuery, AlertView, AlertWithTimeline, TimelineEntryView } from './alerts.dto.js';
 import { alertCleared, alertNotFound, assigneeNotFound } from './alerts.errors.js';
 import { AlertsRepository } from './alerts.repository.js';
-import { OutboxRepository } from './outbox.repository.js';
+import { Announcer } from './announcer.js';
 
 type Decide = (alert: Alert, actor: Actor, circumstances: Circumstances) => Decision;
 
@@ -26,7 +26,7 @@ export class AlertsService {
   constructor(
     @Inject(AlertsRepository) private readonly alerts: AlertsRepository,
     @Inject(AlertListRepository) private readonly lists: AlertListRepository,
-    @Inject(OutboxRepository) private readonly outbox: OutboxRepository,
+    @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -89,10 +89,9 @@ export class AlertsService {
       if (decision.kind === 'refused') throw alertCleared(id);
       if (decision.kind !== 'changed') return;
       const { alert, entry, notify } = decision;
-      await this.alerts.save(transaction, [alert], [entry]);
-      if (!notify) return;
-      const devices = await this.alerts.devices(transaction, [alert.deviceKey]);
-      await this.outbox.append(transaction, [{ kind: notify, alert, entry }], devices);
+      const announced = notify ? [{ kind: notify, alert, entry }] : [];
+      const told = await this.announcer.freeze(transaction, announced);
+      await this.alerts.save(transaction, { alerts: [alert], entries: [entry], told });
     });
     return await this.get(principal, id);
   }

@@ -11,6 +11,7 @@ import { alertsConfig } from './alerts.config.js';
 import { AlertsRepository } from './alerts.repository.js';
 import { AlertsStage } from './alerts.stage.js';
 import { AlertsUpkeep } from './alerts-upkeep.js';
+import { Announcer } from './announcer.js';
 import { OutboxRepository } from './outbox.repository.js';
 import { OutboxRelay } from './outbox-relay.js';
 import { RelayLoop } from './relay-loop.js';
@@ -61,10 +62,10 @@ function build(): AlertsStage {
   const config = readConfig(alertsConfig, {});
   const logger = createLogger('test', 'silent');
   const repository = new AlertsRepository(registry.database);
-  outbox = new OutboxRepository(registry.database, config);
+  outbox = new OutboxRepository(registry.database);
   relay = new OutboxRelay(outbox, stream.log, config, metrics);
   const loop = new RelayLoop(relay, config, clock, logger, new Lifecycle(logger));
-  return new AlertsStage(repository, outbox, loop, clock, metrics);
+  return new AlertsStage(repository, new Announcer(repository, config, clock), loop, clock, metrics);
 }
 
 function transition(change: Partial<Transition> = {}): Transition {
@@ -177,6 +178,18 @@ describe('transitions to alerts', () => {
     expect(Buffer.byteLength(row?.body ?? '')).toBeLessThan(20_000);
     expect(JSON.parse(row?.body ?? '').data.evidence).toHaveProperty('omitted');
     expect(alert?.evidence).toHaveProperty('dump');
+  });
+
+  it('evidence that PostgreSQL could not keep as it is raises the alarm all the same', async () => {
+    const evidence = { 'a\0b': 'c\0d', half: '\ud83d', whole: '🔥', written: '\\u0000' };
+    await stage.handle(batch(transition({ evidence })));
+    const [alert] = await mine();
+    expect(alert?.evidence).toEqual({
+      'a\ufffdb': 'c\ufffdd',
+      half: '\ufffd\ufffd\ufffd',
+      whole: '🔥',
+      written: '\\u0000',
+    });
   });
 
   it('a batch that comes again changes nothing, nor does a transition at another position', async () => {

@@ -6,8 +6,8 @@ import type { Transaction } from '#libs/registry-db';
 import { CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
 import type { Source, StageBatch, StageResult } from '#libs/stream';
 import { type Alert, applyTransition, type TimelineEntry } from './alert.js';
-import { AlertsRepository } from './alerts.repository.js';
-import { type Announcement, OutboxRepository } from './outbox.repository.js';
+import { AlertsRepository, type Change } from './alerts.repository.js';
+import { type Announcement, Announcer } from './announcer.js';
 import { RelayLoop } from './relay-loop.js';
 
 /** What a batch came to, for the metrics: counted once it is committed. */
@@ -15,6 +15,8 @@ interface Tally {
   applied: Record<Transition['kind'], number>;
   ignored: Map<string, number>;
 }
+
+const nothing: Change = { alerts: [], entries: [], told: [] };
 
 /**
  * Applies transitions to alerts. A whole batch is one transaction of the registry: alerts, timeline, outbox and the
@@ -27,7 +29,7 @@ export class AlertsStage {
 
   constructor(
     @Inject(AlertsRepository) private readonly alerts: AlertsRepository,
-    @Inject(OutboxRepository) private readonly outbox: OutboxRepository,
+    @Inject(Announcer) private readonly announcer: Announcer,
     @Inject(RelayLoop) private readonly relay: RelayLoop,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(METRICS) metrics: Metrics,
@@ -61,8 +63,8 @@ export class AlertsStage {
     const last = entries.at(-1)?.position ?? 0;
     if (last <= done) return tally;
     const fresh = await this.firstTime(transaction, arrived, tally);
-    if (fresh.length > 0) await this.decide(transaction, fresh, tally);
-    await this.alerts.moveCursor(transaction, cursor, last);
+    const change = fresh.length > 0 ? await this.decide(transaction, fresh, tally) : nothing;
+    await this.alerts.save(transaction, { ...change, reached: { cursor, position: last } });
     return tally;
   }
 
@@ -75,12 +77,15 @@ export class AlertsStage {
     return fresh;
   }
 
-  private async decide(transaction: Transaction, transitions: Transition[], tally: Tally): Promise<void> {
+  private async decide(transaction: Transaction, transitions: Transition[], tally: Tally): Promise<Change> {
     const latest = new Map(
       (await this.alerts.latest(transaction, transitions)).map((alert) => [subjectOf(alert), alert]),
     );
     const raising = transitions.filter((transition) => transition.kind !== 'cleared' && !isOpen(latest, transition));
-    const titles = await this.alerts.titles(transaction, [...new Set(raising.map((transition) => transition.ruleKey))]);
+    const titles = await this.announcer.titlesOf(
+      transaction,
+      raising.map((transition) => transition.ruleKey),
+    );
     const circumstances = { now: this.clock.now(), newKey: () => v7() };
     const changed = new Map<string, Alert>();
     const entries = new Map<string, TimelineEntry>();
@@ -100,12 +105,11 @@ export class AlertsStage {
         if (notify) announcements.push({ kind: notify, alert, entry });
       }
     }
-    await this.alerts.save(transaction, [...changed.values()], [...entries.values()]);
-    const devices = await this.alerts.devices(
-      transaction,
-      announcements.map(({ alert }) => alert.deviceKey),
-    );
-    await this.outbox.append(transaction, announcements, devices);
+    return {
+      alerts: [...changed.values()],
+      entries: [...entries.values()],
+      told: await this.announcer.freeze(transaction, announcements),
+    };
   }
 
   private count(tally: Tally): void {

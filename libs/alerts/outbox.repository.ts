@@ -1,56 +1,15 @@
 import { Inject } from '@nestjs/common';
 import { and, asc, eq, gt, lt, lte, max, sql } from 'drizzle-orm';
-import { v7 } from 'uuid';
-import { alertCursors, DATABASE, type Database, notifications, type Transaction } from '#libs/registry-db';
-import type { Alert, NotifiedKind, TimelineEntry } from './alert.js';
-import { type AlertsConfig, alertsConfig } from './alerts.config.js';
-import { type DeviceFacts, eventType, notificationBody } from './notification-body.js';
+import { alertCursors, DATABASE, type Database, notifications } from '#libs/registry-db';
 
 /** A row of the outbox. */
 export type OutboxRow = typeof notifications.$inferSelect;
 
-/** Something to tell, not yet frozen. */
-export interface Announcement {
-  kind: NotifiedKind;
-  alert: Alert;
-  entry: TimelineEntry;
-}
-
-const assigned = 'outbox/assigned';
 const relayed = 'outbox/relayed';
-const rowsPerStatement = 1_000;
 
 /** The transactional outbox: notifications are written with the change that caused them, and passed on afterwards. */
 export class OutboxRepository {
-  constructor(
-    @Inject(DATABASE) private readonly database: Database,
-    @Inject(alertsConfig.KEY) private readonly config: AlertsConfig,
-  ) {}
-
-  /**
-   * Freezes and writes announcements. Call it last in the transaction: the row lock on the counter is what makes
-   * sequences follow the order of commits, and everybody who has something to announce waits for it.
-   */
-  async append(
-    transaction: Transaction,
-    announcements: readonly Announcement[],
-    devices: ReadonlyMap<string, DeviceFacts>,
-  ): Promise<void> {
-    if (announcements.length === 0) return;
-    const counted = await transaction
-      .insert(alertCursors)
-      .values({ name: assigned, position: announcements.length })
-      .onConflictDoUpdate({
-        target: alertCursors.name,
-        set: { position: sql`${alertCursors.position} + excluded.position` },
-      })
-      .returning({ last: alertCursors.position });
-    const first = (counted[0]?.last ?? 0) - announcements.length + 1;
-    const rows = announcements.map((announcement, index) => this.freeze(announcement, first + index, devices));
-    for (let at = 0; at < rows.length; at += rowsPerStatement) {
-      await transaction.insert(notifications).values(rows.slice(at, at + rowsPerStatement));
-    }
-  }
+  constructor(@Inject(DATABASE) private readonly database: Database) {}
 
   /** Rows after `sequence` in order, of one tenant where given. */
   async after(sequence: number, tenantKey: string | undefined, limit: number): Promise<OutboxRow[]> {
@@ -97,31 +56,5 @@ export class OutboxRepository {
     await this.database
       .delete(notifications)
       .where(and(lt(notifications.at, new Date(before)), lte(notifications.sequence, position)));
-  }
-
-  private freeze(
-    { kind, alert, entry }: Announcement,
-    sequence: number,
-    devices: ReadonlyMap<string, DeviceFacts>,
-  ): OutboxRow {
-    const id = v7();
-    return {
-      sequence,
-      id,
-      tenantKey: alert.tenantKey,
-      alertKey: alert.key,
-      lane: alert.lane,
-      type: eventType(kind),
-      at: new Date(entry.at),
-      body: notificationBody({
-        id,
-        source: this.config.eventSource,
-        publicUrl: this.config.publicUrl,
-        kind,
-        alert,
-        entry,
-        device: devices.get(alert.deviceKey),
-      }),
-    };
   }
 }

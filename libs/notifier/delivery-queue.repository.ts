@@ -1,7 +1,14 @@
 import { Inject } from '@nestjs/common';
-import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
 import { v7 } from 'uuid';
-import { DATABASE, type Database, type Transaction, webhookDeliveries, webhookEndpoints } from '#libs/registry-db';
+import {
+  DATABASE,
+  type Database,
+  jsonRows,
+  type Transaction,
+  webhookDeliveries,
+  webhookEndpoints,
+} from '#libs/registry-db';
 import { giveUpAfterMs } from './delivery.js';
 import { type EndpointFilter, wants } from './endpoint.js';
 
@@ -24,8 +31,6 @@ export interface Claimed {
   delivery: DeliveryRow;
   endpoint: EndpointRow;
 }
-
-const rowsPerStatement = 1_000;
 
 /**
  * The queue of deliveries. Whoever changes which deliveries of an endpoint are pending holds the lock of its row first,
@@ -66,26 +71,40 @@ export class DeliveryQueueRepository {
     now: number,
     chosen: (endpoint: EndpointRow & EndpointFilter, notification: Queued) => boolean = wants,
   ): Promise<string[]> {
-    const known = await this.known(transaction, endpoints, notifications);
-    const rows: ReturnType<typeof deliveryOf>[] = [];
+    const { known, waiting } = await this.there(transaction, endpoints, notifications);
+    const rows: DeliveryRow[] = [];
+    const moved: EndpointRow[] = [];
     for (const endpoint of endpoints) {
-      let sequence = endpoint.sequence;
+      const before = endpoint.sequence;
       for (const notification of notifications) {
         if (notification.tenantKey !== endpoint.tenantKey || !chosen(endpoint, notification)) continue;
         const name = `${endpoint.key}/${notification.id}`;
         if (known.has(name)) continue;
         known.add(name);
-        rows.push(deliveryOf(endpoint, notification, ++sequence, now));
+        endpoint.sequence += 1;
+        const queue = `${endpoint.key}/${notification.alertKey}`;
+        rows.push(deliveryOf(endpoint, notification, now, !waiting.has(queue)));
+        waiting.add(queue);
       }
-      if (sequence === endpoint.sequence) continue;
-      endpoint.sequence = sequence;
-      await transaction.update(webhookEndpoints).set({ sequence }).where(eq(webhookEndpoints.key, endpoint.key));
+      if (endpoint.sequence !== before) moved.push(endpoint);
     }
-    for (let at = 0; at < rows.length; at += rowsPerStatement) {
-      await transaction.insert(webhookDeliveries).values(rows.slice(at, at + rowsPerStatement));
-    }
-    await this.arrange(transaction, rows, now);
+    if (rows.length > 0) await this.insert(transaction, rows, moved);
     return rows.map((row) => row.key);
+  }
+
+  /** One statement: each is a trip to the registry, and an alarm waits for it. */
+  private async insert(transaction: Transaction, rows: DeliveryRow[], moved: EndpointRow[]): Promise<void> {
+    await transaction.execute(sql`
+      with moved as (
+        update ${webhookEndpoints} e set sequence = m.sequence
+        from unnest(
+          ${sql.param(moved.map((endpoint) => endpoint.key))}::uuid[],
+          ${sql.param(moved.map((endpoint) => endpoint.sequence))}::bigint[]
+        ) as m (key, sequence)
+        where e.key = m.key
+      )
+      insert into ${webhookDeliveries}
+      select * from jsonb_populate_recordset(null::${webhookDeliveries}, ${jsonRows(webhookDeliveries, rows)}::jsonb)`);
   }
 
   /** Gives the first pending delivery of each (endpoint, alert) a time to be tried at, and the others none. */
@@ -177,28 +196,34 @@ export class DeliveryQueueRepository {
     await this.arrange(transaction, rows, now);
   }
 
-  private async known(
+  /** Which of the notifications the endpoints have already, and for which of their alerts something waits. */
+  private async there(
     transaction: Transaction,
     endpoints: readonly EndpointRow[],
     notifications: readonly Queued[],
-  ): Promise<Set<string>> {
-    if (endpoints.length === 0 || notifications.length === 0) return new Set();
+  ): Promise<{ known: Set<string>; waiting: Set<string> }> {
+    if (endpoints.length === 0 || notifications.length === 0) return { known: new Set(), waiting: new Set() };
+    const { endpointKey, notificationId, alertKey, status } = webhookDeliveries;
+    const ids = notifications.map((notification) => notification.id);
+    const alerts = [...new Set(notifications.map((notification) => notification.alertKey))];
     const rows = await transaction
-      .select({ endpointKey: webhookDeliveries.endpointKey, notificationId: webhookDeliveries.notificationId })
+      .select({ endpointKey, notificationId, alertKey, status })
       .from(webhookDeliveries)
       .where(
         and(
           inArray(
-            webhookDeliveries.endpointKey,
+            endpointKey,
             endpoints.map((endpoint) => endpoint.key),
           ),
-          inArray(
-            webhookDeliveries.notificationId,
-            notifications.map((notification) => notification.id),
-          ),
+          or(inArray(notificationId, ids), and(eq(status, 'pending'), inArray(alertKey, alerts))),
         ),
       );
-    return new Set(rows.map((row) => `${row.endpointKey}/${row.notificationId}`));
+    return {
+      known: new Set(rows.map((row) => `${row.endpointKey}/${row.notificationId}`)),
+      waiting: new Set(
+        rows.filter((row) => row.status === 'pending').map((row) => `${row.endpointKey}/${row.alertKey}`),
+      ),
+    };
   }
 }
 
@@ -208,7 +233,8 @@ export function instant(at: number) {
 }
 
 /** The body gets the endpoint's sequence (CloudEvents sequence extension 1.0), so that a consumer sees a gap. */
-function deliveryOf(endpoint: EndpointRow, notification: Queued, sequence: number, now: number) {
+function deliveryOf(endpoint: EndpointRow, notification: Queued, now: number, first: boolean): DeliveryRow {
+  const { sequence } = endpoint;
   const event = JSON.parse(notification.body) as Record<string, unknown>;
   return {
     key: v7(),
@@ -219,8 +245,12 @@ function deliveryOf(endpoint: EndpointRow, notification: Queued, sequence: numbe
     sequence,
     type: notification.type,
     body: JSON.stringify({ ...event, sequence: String(sequence), sequencetype: 'Integer' }),
-    status: 'pending' as const,
+    status: 'pending',
+    attempts: 0,
+    nextAttemptAt: first ? new Date(now) : null,
     deadline: new Date(now + giveUpAfterMs),
     createdAt: new Date(now),
+    finishedAt: null,
+    lastError: null,
   };
 }

@@ -184,23 +184,23 @@ describe('order and isolation', () => {
     const settled = notifier.engine.settle();
     await receiver.got(40);
     expect(performance.now() - begun).toBeLessThan(10_000);
-    expect(hanging.received.length).toBeLessThanOrEqual(4);
+    expect(hanging.received.length).toBeLessThanOrEqual(8);
     await hanging.stop();
     await clock.advance(15_000);
     await settled;
     expect((await deliveriesOf(key)).every(({ status }) => status === 'delivered')).toBe(true);
   });
 
-  it('at most four at a time to one endpoint, one while it is failing', async () => {
+  it('at most eight at a time to one endpoint, one while it is failing', async () => {
     const { key } = await notifier.addEndpoint(tenantKey, receiver.url);
     receiver.behave(() => {});
-    for (let n = 0; n < 10; n++) await tell('raised');
-    expect(await notifier.engine.dispatch()).toBe(4);
+    for (let n = 0; n < 12; n++) await tell('raised');
+    expect(await notifier.engine.dispatch()).toBe(8);
     expect(await notifier.engine.dispatch()).toBe(0);
-    await receiver.got(4);
+    await receiver.got(8);
     await registry.database.update(webhookEndpoints).set({ health: 'failing' }).where(eq(webhookEndpoints.key, key));
     await clock.advance(15_000);
-    await until(async () => (await deliveriesOf(key)).filter(({ lastError }) => lastError !== null).length === 4);
+    await until(async () => (await deliveriesOf(key)).filter(({ lastError }) => lastError !== null).length === 8);
     expect(await notifier.engine.dispatch()).toBe(1);
     receiver.behave(answer(204));
     await clock.advance(15_000);

@@ -64,9 +64,6 @@ export class DeliveryEngine {
     this.busy.set(key, (this.busy.get(key) ?? 0) + 1);
     const attempt = this.attempt(claimed).finally(() => {
       this.underWay.delete(attempt);
-      const left = (this.busy.get(key) ?? 1) - 1;
-      if (left > 0) this.busy.set(key, left);
-      else this.busy.delete(key);
       this.freed();
     });
     this.underWay.add(attempt);
@@ -77,9 +74,18 @@ export class DeliveryEngine {
     const answer = await this.egress
       .deliver(claimed)
       .catch((error: Error) => ({ status: undefined, error: error.message, headers: {}, text: '', durationMs: 0 }));
+    // The next of the endpoint need not wait until this one's outcome is written; the next of its alert does.
+    this.leave(claimed.endpoint.key);
     const endedAt = this.clock.now();
     const verdict = judgeAnswer(answer, toJudge(claimed), endedAt, Math.random());
     await this.keep({ claimed, begunAt, endedAt, answer, verdict });
+  }
+
+  private leave(endpointKey: string): void {
+    const left = (this.busy.get(endpointKey) ?? 1) - 1;
+    if (left > 0) this.busy.set(endpointKey, left);
+    else this.busy.delete(endpointKey);
+    this.freed();
   }
 
   /** The outcome is written however long the registry is away: forgetting a success would deliver twice. */

@@ -15,7 +15,7 @@ export const notifierConfig = defineConfig('notifier', {
   ),
   endpointConcurrency: setting.integer(
     'NOTIFIER_ENDPOINT_CONCURRENCY',
-    4,
+    8,
     'Attempts under way at a time to one endpoint; one while it is failing.',
     1,
     64,

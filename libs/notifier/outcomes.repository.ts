@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import {
+  jsonRows,
   type Transaction,
   webhookAttempts,
   webhookDeliveries,
@@ -46,39 +47,39 @@ export class OutcomesRepository {
       // Deleted meanwhile, with its deliveries: there is nothing to write to.
       const kept = outcomes.filter((outcome) => there.has(outcome.claimed.endpoint.key));
       if (kept.length === 0) return [];
-      await this.writeAttempts(transaction, kept);
-      await this.writeDeliveries(transaction, kept);
+      const told = endpoints.map((endpoint) => {
+        const news = kept.filter(({ claimed }) => claimed.endpoint.key === endpoint.key).map(newsOf);
+        return { endpoint, ...applyNews(healthOf(endpoint), news, this.config.failingAfter) };
+      });
+      const changed = told.map(({ endpoint, after }) => ({ ...endpoint, ...rowOfHealth(after) }));
+      await this.write(transaction, kept, changed);
       await this.queue.arrange(
         transaction,
         kept.map(({ claimed }) => claimed.delivery),
         latest(kept),
       );
-      const events: EndpointEvent[] = [];
-      for (const endpoint of endpoints) {
-        const news = kept.filter(({ claimed }) => claimed.endpoint.key === endpoint.key).map(newsOf);
-        events.push(...(await this.writeNews(transaction, endpoint, news)));
-      }
-      return events;
+      for (const { endpoint, events } of told) await this.announce(transaction, endpoint, events);
+      return told.flatMap(({ events }) => events);
     });
   }
 
-  /** Applies news of a locked endpoint: its health, its events, and word to the tenant's other endpoints. */
-  async writeNews(
+  private async announce(
     transaction: Transaction,
     endpoint: EndpointRow,
-    news: readonly EndpointNews[],
-  ): Promise<EndpointEvent[]> {
-    const { after, events } = applyNews(healthOf(endpoint), news, this.config.failingAfter);
-    await transaction.update(webhookEndpoints).set(rowOfHealth(after)).where(eq(webhookEndpoints.key, endpoint.key));
-    if (events.length === 0) return events;
+    events: readonly EndpointEvent[],
+  ): Promise<void> {
+    if (events.length === 0) return;
     await transaction
       .insert(webhookEndpointEvents)
       .values(events.map(({ kind, at, detail }) => ({ endpointKey: endpoint.key, kind, at: new Date(at), detail })));
     await this.tellOthers(transaction, endpoint, events);
-    return events;
   }
 
-  private async tellOthers(transaction: Transaction, endpoint: EndpointRow, events: EndpointEvent[]): Promise<void> {
+  private async tellOthers(
+    transaction: Transaction,
+    endpoint: EndpointRow,
+    events: readonly EndpointEvent[],
+  ): Promise<void> {
     const others = (await this.queue.lockTenants(transaction, [endpoint.tenantKey])).filter(
       (other) => other.key !== endpoint.key,
     );
@@ -87,34 +88,38 @@ export class OutcomesRepository {
     await this.queue.enqueue(transaction, others, queued, events.at(-1)?.at ?? 0, wants);
   }
 
-  private async writeAttempts(transaction: Transaction, outcomes: readonly Outcome[]): Promise<void> {
-    await transaction.insert(webhookAttempts).values(
-      outcomes.map(({ claimed, begunAt, answer, verdict }) => ({
-        deliveryKey: claimed.delivery.key,
-        attempt: claimed.delivery.attempts,
-        at: new Date(begunAt),
-        durationMs: Math.round(answer.durationMs),
-        status: answer.status ?? null,
-        error: verdict.error,
-        answer: answer.text,
-      })),
-    );
-  }
-
-  /** A claim that has lapsed and was taken by another is told by its count of attempts: that one's outcome stands. */
-  private async writeDeliveries(transaction: Transaction, outcomes: readonly Outcome[]): Promise<void> {
-    const column = <T>(read: (outcome: Outcome) => T) => sql.param(outcomes.map(read));
+  /**
+   * The log, the deliveries and their endpoints in one statement. A claim that has lapsed and was taken by another is told
+   * by its count of attempts: that one's outcome stands.
+   */
+  private async write(transaction: Transaction, outcomes: readonly Outcome[], changed: EndpointRow[]): Promise<void> {
+    const after = outcomes.map(({ claimed, endedAt, verdict }): DeliveryRow => {
+      const { outcome } = verdict;
+      return {
+        ...claimed.delivery,
+        body: '',
+        status: outcome.kind === 'retry' ? 'pending' : outcome.kind,
+        nextAttemptAt: outcome.kind === 'retry' ? new Date(outcome.at) : null,
+        finishedAt: outcome.kind === 'retry' ? null : new Date(endedAt),
+        lastError: verdict.error || null,
+      };
+    });
     await transaction.execute(sql`
+      with logged as (
+        insert into ${webhookAttempts}
+        select * from jsonb_populate_recordset(
+          null::${webhookAttempts}, ${jsonRows(webhookAttempts, outcomes.map(attemptOf))}::jsonb)
+      ), told as (
+        update ${webhookEndpoints} e
+        set status = c.status, status_reason = c.status_reason, health = c.health,
+          consecutive_failures = c.consecutive_failures, last_success_at = c.last_success_at,
+          last_failure_at = c.last_failure_at, last_error = c.last_error, paused_until = c.paused_until
+        from jsonb_populate_recordset(null::${webhookEndpoints}, ${jsonRows(webhookEndpoints, changed)}::jsonb) c
+        where e.key = c.key
+      )
       update ${webhookDeliveries} d
-      set status = o.status, next_attempt_at = o.next_attempt_at, finished_at = o.finished_at, last_error = o.error
-      from unnest(
-        ${column(({ claimed }) => claimed.delivery.key)}::uuid[],
-        ${column(({ claimed }) => claimed.delivery.attempts)}::int[],
-        ${column(({ verdict }) => (verdict.outcome.kind === 'retry' ? 'pending' : verdict.outcome.kind))}::text[],
-        ${column(({ verdict }) => (verdict.outcome.kind === 'retry' ? iso(verdict.outcome.at) : null))}::timestamptz[],
-        ${column(({ verdict, endedAt }) => (verdict.outcome.kind === 'retry' ? null : iso(endedAt)))}::timestamptz[],
-        ${column(({ verdict }) => verdict.error || null)}::text[]
-      ) as o (key, attempts, status, next_attempt_at, finished_at, error)
+      set status = o.status, next_attempt_at = o.next_attempt_at, finished_at = o.finished_at, last_error = o.last_error
+      from jsonb_populate_recordset(null::${webhookDeliveries}, ${jsonRows(webhookDeliveries, after)}::jsonb) o
       where d.key = o.key and d.attempts = o.attempts and d.status = 'pending'`);
   }
 
@@ -156,6 +161,19 @@ export class OutcomesRepository {
       return held.rows.length;
     });
   }
+}
+
+function attemptOf({ claimed, begunAt, answer, verdict }: Outcome): typeof webhookAttempts.$inferSelect {
+  return {
+    key: v7(),
+    deliveryKey: claimed.delivery.key,
+    attempt: claimed.delivery.attempts,
+    at: new Date(begunAt),
+    durationMs: Math.round(answer.durationMs),
+    status: answer.status ?? null,
+    error: verdict.error,
+    answer: answer.text,
+  };
 }
 
 function newsOf({ claimed, endedAt, verdict }: Outcome): EndpointNews {
