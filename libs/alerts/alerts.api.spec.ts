@@ -143,6 +143,8 @@ describe('alerts over REST', () => {
   it.each([
     ['GET', '?status=closed'],
     ['GET', '?from=yesterday'],
+    ['GET', '?from=2026-W47'],
+    ['GET', '?device=%00'],
     ['GET', '?cursor=nonsense'],
     ['GET', `?cursor=${Buffer.from('["x"]').toString('base64url')}`],
     ['GET', '?colour=red'],

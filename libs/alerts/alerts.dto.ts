@@ -1,18 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import {
-  IsArray,
-  IsIn,
-  IsISO8601,
-  IsNotEmpty,
-  IsOptional,
-  IsString,
-  IsUUID,
-  MaxLength,
-  ValidateIf,
-} from 'class-validator';
+import { IsArray, IsIn, IsNotEmpty, IsOptional, IsString, IsUUID, MaxLength, ValidateIf } from 'class-validator';
 import { severities } from '#libs/contracts';
-import { PageQuery, pageOf } from '#libs/runtime';
+import { IsInstant, PageQuery, pageOf } from '#libs/runtime';
 import { alertStatuses, timelineKinds } from './alert.js';
 
 /** `?status=open,acknowledged` and `?status=open&status=acknowledged` are the same. */
@@ -50,12 +40,12 @@ export class AlertQuery extends PageQuery {
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Opened at or after.' })
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsInstant()
   from?: string;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Opened before.' })
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsInstant()
   to?: string;
 
   @ApiPropertyOptional({ description: 'Id of the user who sees to it.' })

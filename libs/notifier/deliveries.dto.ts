@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, IsOptional, IsUUID, Max, Min } from 'class-validator';
-import { PageQuery, pageOf } from '#libs/runtime';
+import { IsIn, IsInt, IsOptional, IsUUID, Max, Min } from 'class-validator';
+import { IsInstant, PageQuery, pageOf } from '#libs/runtime';
 
 export const deliveryStatuses = ['pending', 'delivered', 'dead'] as const;
 
@@ -16,11 +16,11 @@ export class DeliveryQuery extends PageQuery {
 /** What to send again. */
 export class ReplayRange {
   @ApiProperty({ format: 'date-time', description: 'Queued at or after.' })
-  @IsISO8601({ strict: true })
+  @IsInstant()
   from: string;
 
   @ApiProperty({ format: 'date-time', description: 'Queued before.' })
-  @IsISO8601({ strict: true })
+  @IsInstant()
   to: string;
 
   @ApiPropertyOptional({ enum: ['dead', 'all'], default: 'dead', description: 'all: also what was delivered.' })

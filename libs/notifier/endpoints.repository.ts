@@ -5,6 +5,7 @@ import {
   type Database,
   notifications,
   type Transaction,
+  tenants,
   webhookAttempts,
   webhookDeliveries,
   webhookEndpointEvents,
@@ -47,6 +48,10 @@ export class EndpointsRepository {
       .where(and(eq(webhookEndpoints.key, key), ofTenant(tenantKey)))
       .for('update');
     return rows[0];
+  }
+
+  async tenantExists(tenantKey: string): Promise<boolean> {
+    return (await this.database.$count(tenants, eq(tenants.key, tenantKey))) > 0;
   }
 
   async count(tenantKey: string): Promise<number> {

@@ -58,8 +58,10 @@ export class EndpointsService {
 
   /** The one time that the secret is shown. */
   async create(principal: Principal, body: CreateEndpoint): Promise<EndpointWithSecret> {
-    const { tenantId: tenantKey = principal.tenantKey, ...settings } = body;
-    if (!principal.allTenants && tenantKey !== principal.tenantKey) throw tenantNotFound(tenantKey);
+    const { tenantId, ...settings } = body;
+    const tenantKey = tenantId ?? principal.tenantKey;
+    const visible = principal.allTenants || tenantKey === principal.tenantKey;
+    if (!visible || !(await this.endpoints.tenantExists(tenantKey))) throw tenantNotFound(tenantKey);
     const url = await this.urls.check(settings.url, tenantKey);
     if ((await this.endpoints.count(tenantKey)) >= maxEndpointsPerTenant) throw tooManyEndpoints(maxEndpointsPerTenant);
     const key = v7();
@@ -87,7 +89,7 @@ export class EndpointsService {
     expected: number | undefined,
     body: UpdateEndpoint,
   ): Promise<EndpointView> {
-    const { enabled, url: wanted, ...settings } = body;
+    const { enabled, url: wanted, ...settings } = given(body);
     const found = await this.find(principal, id);
     const url = wanted === undefined ? found.url : await this.urls.check(wanted, found.tenantKey);
     return await this.queue.inTransaction(async (transaction) => {
@@ -149,6 +151,13 @@ export class EndpointsService {
     if (!row) throw endpointNotFound(id);
     return row;
   }
+}
+
+/** null is the same as leaving a field out: none of them can be unset. */
+function given(body: UpdateEndpoint): UpdateEndpoint {
+  return Object.fromEntries(
+    Object.entries(body).filter(([, value]) => value !== null && value !== undefined),
+  ) as unknown as UpdateEndpoint;
 }
 
 function statusAfter(

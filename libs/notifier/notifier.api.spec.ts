@@ -148,6 +148,16 @@ describe('endpoints over REST', () => {
     expect((await api.call('POST', '/api/v1/endpoints', { token: fire.token, body })).status).toBe(400);
   });
 
+  it('null is the same as leaving a field out; a tenant that is not there is told', async () => {
+    const made = await create();
+    const nulls = { name: null, url: null, eventTypes: null, enabled: null };
+    const same = await api.call('PATCH', `/api/v1/endpoints/${made.id}`, { token: fire.token, body: nulls });
+    expect([same.status, same.body]).toMatchObject([200, { name: '消防', url: receiver.url, status: 'active' }]);
+    await remove(made.id);
+    const body = { name: 'x', url: receiver.url, tenantId: v7() };
+    expect((await api.call('POST', '/api/v1/endpoints', { body })).status).toBe(404);
+  });
+
   it('a test event is delivered, signed, and seen in the log', async () => {
     const made = await create();
     const test = await api.call<Delivery>('POST', `/api/v1/endpoints/${made.id}/test`, { token: fire.token });
@@ -256,6 +266,10 @@ describe('deliveries over REST', () => {
     await remove(made.id);
   });
 
+  it.each(['after=1e300', 'after=x', 'limit=0', 'endpoint=x', 'colour=red'])('events?%s is a 400', async (query) => {
+    expect((await api.call('GET', `/api/v1/events?${query}`, { token: fire.token })).status).toBe(400);
+  });
+
   it('events of the platform are those of one’s tenant, in order', async () => {
     const rows = [fire, water, fire].map(({ tenantKey }, index) => {
       const { id, alertKey, type, body } = notificationOf(tenantKey, v7());
@@ -320,6 +334,12 @@ describe('another tenant', () => {
     ] as const) {
       expect([path, (await api.call(method, path, { token: water.token, body })).status]).toEqual([path, 404]);
     }
+    const intruder = await api.createTenant('intruders', ['system_administrator']);
+    const list = `/api/v1/tenants/${fire.tenantKey}/webhook-targets`;
+    const network = { cidr: '10.0.0.0/8', port: 80 };
+    expect((await api.call('GET', list, { token: intruder.token })).status).toBe(404);
+    expect((await api.call('POST', list, { token: intruder.token, body: network })).status).toBe(404);
+    expect((await api.call('DELETE', `${list}/${v7()}`, { token: intruder.token })).status).toBe(404);
     const foreign = { name: 'x', url: receiver.url, tenantId: fire.tenantKey };
     expect((await api.call('POST', '/api/v1/endpoints', { token: water.token, body: foreign })).status).toBe(404);
     expect(

@@ -5,6 +5,7 @@ export * from './errors.js';
 export * from './health.js';
 export * from './http/http.config.js';
 export * from './http/http-adapter.js';
+export * from './http/instant.js';
 export * from './http/json-body.js';
 export * from './http/openapi.js';
 export * from './http/operations.module.js';
