@@ -41,13 +41,27 @@ export class ReadingFeed {
     for (const message of this.decode(entry)) {
       if (message.reports.length === 0) continue;
       const device = this.directory.byKey(message.deviceKey);
-      if (!device) continue;
-      let view: LatestView | undefined;
-      for (const listener of this.listeners) {
-        if (!listener.wants(device)) continue;
-        view ??= this.view(device, message);
-        listener.send(view);
-      }
+      if (device) this.show(device, message);
+      else void this.showLater(message);
+    }
+  }
+
+  /** A device registered a moment ago is known to the registry before it is known here. */
+  private async showLater(message: NormalisedMessage): Promise<void> {
+    try {
+      const device = await this.directory.find(message.deviceKey);
+      if (device) this.show(device, message);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'live readings leave out a message of a device that cannot be looked up');
+    }
+  }
+
+  private show(device: KnownDevice, message: NormalisedMessage): void {
+    let view: LatestView | undefined;
+    for (const listener of this.listeners) {
+      if (!listener.wants(device)) continue;
+      view ??= this.view(device, message);
+      listener.send(view);
     }
   }
 

@@ -10,7 +10,7 @@ export const telemetryStoreConfig = defineConfig('telemetry-store', {
   ),
   retentionDays: setting.integer(
     'TELEMETRY_RETENTION_DAYS',
-    730,
+    400,
     'Days that readings and frames are kept, counted in PLATFORM_TIME_ZONE.',
     1,
     36_500,

@@ -89,7 +89,10 @@ export class DuckdbTelemetryStore implements TelemetryStore {
   async problem(): Promise<string | undefined> {
     const owned = owners.get(this.folder);
     if (owned) return owned.owner.problem;
-    return this.client ? undefined : 'no line to the thread that owns the store';
+    return this.connect().then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
   }
 
   async append(batches: readonly StoreBatch[]): Promise<StoredBatch[]> {

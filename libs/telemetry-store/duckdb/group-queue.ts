@@ -158,8 +158,7 @@ export class GroupQueue {
     for (const { request, resolve, reject } of group) {
       const sources = request.batches.map((b) => sourceOf(b.lane, b.partition));
       try {
-        if (sources.some((source) => refused.has(source)))
-          throw new Error('an earlier entry of the partition was refused');
+        if (sources.some((source) => refused.has(source))) throw storeBusy();
         const [stored] = await this.commit([{ request, resolve, reject }]);
         resolve(stored ?? []);
       } catch (error) {
