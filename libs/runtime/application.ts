@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setFlagsFromString } from 'node:v8';
 import { isMainThread, parentPort } from 'node:worker_threads';
 import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -37,6 +38,8 @@ export interface AppOptions {
  * owner's word, and exits 0. A setting that cannot be used, or a start that fails, ends it with 1 and the reason.
  */
 export async function runApp(options: AppOptions): Promise<void> {
+  // For the threads yet to come: what lives for one batch dies young. With V8's 16 MiB much of it is promoted first.
+  if (isMainThread) setFlagsFromString('--max-semi-space-size=64');
   const environment: Environment = process.env;
   try {
     if (process.argv.includes('--help')) return printSettings(options.name);

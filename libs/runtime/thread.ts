@@ -16,9 +16,6 @@ interface ThreadApp {
 /** Plain facts that an app tells its owner when it has started. */
 export type Announcement = Readonly<Record<string, string | number>>;
 
-/** Room for what lives for one batch: with the default of 16 MiB the collector promotes much of it. */
-const youngGenerationMiB = 64;
-
 type Ask = 'stop' | 'metrics' | 'health';
 
 /** Inside a thread: says it is ready, then answers its owner until told to stop. */
@@ -55,11 +52,7 @@ export class AppThread {
 
   /** Resolves with what the app announces when it has started; rejects when it could not. */
   start(environment: Environment): Promise<Announcement> {
-    const worker = new Worker(this.file, {
-      name: this.name,
-      env: environment as NodeJS.ProcessEnv,
-      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMiB },
-    });
+    const worker = new Worker(this.file, { name: this.name, env: environment as NodeJS.ProcessEnv });
     this.worker = worker;
     let ready = false;
     return new Promise((resolve, reject) => {
