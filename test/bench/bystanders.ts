@@ -70,8 +70,9 @@ export async function watchBystanders(
     withClient(platform, detector, async (client) => {
       for (let seq = 1; performance.now() < until; seq += 2) {
         alarmed.push(await timeUntilWebhook(desk, client, detector.id, seq));
+        const cleared = desk.next('alert.cleared');
         await client.publishAsync(`devices/${detector.id}/telemetry`, saying(seq + 1, { fire: false }), { qos: 1 });
-        await desk.next('alert.cleared');
+        await cleared;
         await pause(100);
       }
     }),

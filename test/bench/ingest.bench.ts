@@ -86,16 +86,29 @@ async function runRound(
 
 async function againstYardstick(yardstick: Yardstick, fleet: Bystanders, options: IngestOptions): Promise<LoadOutcome> {
   try {
-    return await runLoad({
+    const load = await runLoad({
       port: yardstick.port,
       devices: fleet.meters,
       window: options.window,
       durationMs: options.secondsPerRound * 1000,
       sequenceBase: 0,
     });
+    if (!yardstick.relayed) return load;
+    const behindMs = await untilRelayed(yardstick.relayed, load.acknowledged);
+    return { ...load, ratePerSecond: load.acknowledged / ((load.elapsedMs + behindMs) / 1000) };
   } finally {
     await yardstick.stop();
   }
+}
+
+/** Waits until all that was acknowledged has come out on the other side; returns how long that took in milliseconds. */
+async function untilRelayed(relayed: () => number, acknowledged: number): Promise<number> {
+  const started = performance.now();
+  while (relayed() < acknowledged) {
+    if (performance.now() - started > 120_000) throw new Error('the broker did not relay everything within 120 s');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return performance.now() - started;
 }
 
 let sequenceBase = 0;

@@ -10,7 +10,8 @@ import { freePort } from '../platform/free-port.js';
 /** A broker to compare with: where it listens, and how to end it. */
 export interface Yardstick {
   port: number;
-  pid: number;
+  /** Messages that have come out of it on the other side; undefined where nothing is relayed. */
+  relayed?: () => number;
   stop(): Promise<void>;
 }
 
@@ -20,7 +21,7 @@ export async function startBareBroker(): Promise<Yardstick> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  return { port: Number(line), pid: child.pid ?? 0, stop: () => end(child) };
+  return { port: Number(line), stop: () => end(child) };
 }
 
 /** True where a Mosquitto broker can be started here. */
@@ -34,18 +35,22 @@ export async function startMosquitto(): Promise<Yardstick> {
   const port = await freePort();
   await writeFile(
     join(folder, 'mosquitto.conf'),
-    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nlog_type error\n`,
+    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\nlog_type error\n`,
   );
   const child = spawn('mosquitto', ['-c', join(folder, 'mosquitto.conf')], { stdio: 'ignore', env: searchPath });
   await until(() => canConnect(port), 'mosquitto did not listen');
   const subscriber = spawn(
     'mosquitto_sub',
-    ['-p', String(port), '-t', 'devices/#', '-q', '1', '-i', 'relay', '-N', '-F', ''],
-    { stdio: ['ignore', 'ignore', 'ignore'], env: searchPath },
+    ['-p', String(port), '-t', 'devices/#', '-q', '1', '-i', 'relay', '-N', '-F', '.'],
+    { stdio: ['ignore', 'pipe', 'ignore'], env: searchPath },
   );
+  let relayed = 0;
+  subscriber.stdout.on('data', (chunk: Buffer) => {
+    relayed += chunk.length;
+  });
   return {
     port,
-    pid: child.pid ?? 0,
+    relayed: () => relayed,
     stop: async () => {
       await end(subscriber);
       await end(child);
