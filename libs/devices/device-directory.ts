@@ -20,6 +20,7 @@ export type Authentication =
 const noSettings: Readonly<Record<string, unknown>> = Object.freeze({});
 const rememberedVersions = 200_000;
 const devicesPerTurn = 20_000;
+const mostWaiting = 20_000;
 
 /**
  * Every device in memory, loaded at start and fresh to the poll interval, so that the hot path never asks the registry.
@@ -36,6 +37,7 @@ export class DeviceDirectory {
   private readonly settings = new LRUCache<string, Readonly<Record<string, unknown>>>({ max: 10_000 });
   private readonly strings = new Map<string, string>();
   private horizon = '0';
+  private waiting: (() => void)[] = [];
   private rounds = 0;
 
   constructor(
@@ -50,12 +52,14 @@ export class DeviceDirectory {
       host.clock,
       (id) => this.fetch(repository.deviceById(id)),
       host.lookupFailed,
+      (id) => this.nextRefresh().then(() => this.table.byId(id)),
     );
     this.byKeyLookups = new Lookups(
       config,
       host.clock,
       (key) => this.fetch(repository.deviceByKey(key)),
       host.lookupFailed,
+      (key) => this.nextRefresh().then(() => this.table.byKey(key)),
     );
     host.host('device-directory', config.pollMs, { load: () => this.load(), refresh: () => this.refresh() });
     catalogue.onChange((version) => void this.changeInterval(version));
@@ -143,14 +147,27 @@ export class DeviceDirectory {
   }
 
   private async refresh(): Promise<void> {
-    const since = this.horizon;
-    const next = await this.repository.deviceChanges(since);
-    if (next.changed) {
-      this.rounds += 1;
-      await this.takeChanges('devices', since);
-      await this.takeChanges('installations', since);
+    const waiting = this.waiting.splice(0);
+    try {
+      const since = this.horizon;
+      const next = await this.repository.deviceChanges(since);
+      if (next.changed) {
+        this.rounds += 1;
+        await this.takeChanges('devices', since);
+        await this.takeChanges('installations', since);
+      }
+      this.horizon = next.horizon;
+    } finally {
+      for (const resolve of waiting) resolve();
     }
-    this.horizon = next.horizon;
+  }
+
+  /** Resolves after the next refresh that begins from now on, whatever came of it; at once where too many wait. */
+  private nextRefresh(): Promise<void> {
+    if (this.waiting.length >= mostWaiting) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+    });
   }
 
   private async takeChanges(of: 'devices' | 'installations', since: string): Promise<void> {

@@ -45,6 +45,18 @@ describe('Lookups', () => {
     expect(await lookups.ask('there')).toBe('found');
   });
 
+  it('turns to what is found otherwise for a question too many', async () => {
+    const lookups = new Lookups<string>(
+      { missHoldMs: 3_000, lookupsPerSecond: 1 },
+      new ScriptedClock(1_000_000),
+      async (name) => `asked ${name}`,
+      () => {},
+      async (name) => `refreshed ${name}`,
+    );
+    const answers = await Promise.all(['a', 'b', 'a'].map((name) => lookups.ask(name)));
+    expect(answers).toEqual(['asked a', 'refreshed b', 'asked a']);
+  });
+
   it('answers undefined where the registry fails', async () => {
     const { failures, lookups } = scripted({ missHoldMs: 0, lookupsPerSecond: 10 });
     expect(await lookups.ask('broken')).toBeUndefined();

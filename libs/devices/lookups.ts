@@ -14,7 +14,8 @@ const rememberedNames = 10_000;
 /**
  * Asks the registry about single names, so that a device registered a moment ago can connect at once, and so that a flood
  * of wrong logins cannot hammer the registry: one question per name and hold time, so many per second in all, and
- * questions about one name under way are shared. Refused or failed questions answer undefined.
+ * questions about one name under way are shared. A question too many waits for what `otherwise` finds: a thousand
+ * devices registered at once all get in, most of them with the next refresh. Failed questions answer undefined.
  */
 export class Lookups<T> {
   private readonly asked = new LRUCache<string, number>({ max: rememberedNames });
@@ -27,13 +28,17 @@ export class Lookups<T> {
     private readonly clock: Clock,
     private readonly fetch: (name: string) => Promise<T | undefined>,
     private readonly failed: (error: Error) => void,
+    private readonly otherwise: (name: string) => Promise<T | undefined> = () => Promise.resolve(undefined),
   ) {}
 
-  /** What the registry has under `name`, or undefined where it has nothing or may not be asked now. */
+  /** What the registry has under `name`, now or at the next refresh; undefined where it has nothing, or had a moment ago. */
   ask(name: string): Promise<T | undefined> {
     const running = this.underWay.get(name);
     if (running) return running;
-    if (!this.mayAsk(name)) return Promise.resolve(undefined);
+    const now = this.clock.now();
+    if (this.isHeld(name, now)) return Promise.resolve(undefined);
+    if (!this.mayAsk(now)) return this.otherwise(name);
+    this.asked.set(name, now);
     const question = this.fetch(name)
       .catch((error: Error) => {
         this.failed(error);
@@ -44,10 +49,12 @@ export class Lookups<T> {
     return question;
   }
 
-  private mayAsk(name: string): boolean {
-    const now = this.clock.now();
+  private isHeld(name: string, now: number): boolean {
     const last = this.asked.get(name);
-    if (last !== undefined && now - last < this.limits.missHoldMs && now >= last) return false;
+    return last !== undefined && now - last < this.limits.missHoldMs && now >= last;
+  }
+
+  private mayAsk(now: number): boolean {
     const second = Math.floor(now / 1000);
     if (second !== this.second) {
       this.second = second;
@@ -55,7 +62,6 @@ export class Lookups<T> {
     }
     if (this.count >= this.limits.lookupsPerSecond) return false;
     this.count += 1;
-    this.asked.set(name, now);
     return true;
   }
 }
