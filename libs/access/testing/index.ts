@@ -1,3 +1,4 @@
+export { type Route, Routes } from '../routes.js';
 export { describeTenantIsolation, type IsolationCase } from './tenant-isolation.js';
 export { startTestApi, type TestApi, type TestTenant } from './test-api.js';
 export { createTestPrincipal } from './test-principal.js';

@@ -10,6 +10,8 @@ export interface IsolationCase {
   owned: Record<string, Record<string, string>>;
   /** A body that passes validation, for writes that need one: `{'PATCH /api/v1/devices/:id': {name: 'x'}}`. */
   bodies?: Record<string, unknown>;
+  /** A query for routes that demand one: `{'GET /api/v1/devices/:id/series': '?metric=flowRate'}`. */
+  queries?: Record<string, string>;
   /** Routes whose ids belong to nobody, such as built-in products: `['GET /api/v1/products/:id']`. Each says why in a comment. */
   unowned?: readonly string[];
 }
@@ -43,7 +45,8 @@ export function describeTenantIsolation(name: string, open: () => Promise<Isolat
           wrong.push(`${routeName}: give an id that tenant A owns, or list it as unowned`);
           continue;
         }
-        const path = route.path.replaceAll(/:(\w+)/g, (_, param: string) => encodeURIComponent(params[param] ?? ''));
+        const filled = route.path.replaceAll(/:(\w+)/g, (_, param: string) => encodeURIComponent(params[param] ?? ''));
+        const path = filled + (opened.queries?.[routeName] ?? '');
         const body = opened.bodies?.[routeName];
         for (const { token } of [intruder, auditor]) {
           const { status } = await api.call(route.method, path, { token, body });
