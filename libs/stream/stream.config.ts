@@ -33,6 +33,13 @@ export const streamConfig = defineConfig('stream', {
     4_096,
     16_777_216,
   ),
+  bulkPaceMs: setting.integer(
+    'STREAM_BULK_PACE_MS',
+    40,
+    'Least time between two batches of one partition of the bulk lane, so that small ones gather; a backlog is not paced.',
+    0,
+    1_000,
+  ),
   reserveBytes: setting.integer(
     'STREAM_RESERVE_BYTES',
     128 * 2 ** 20,

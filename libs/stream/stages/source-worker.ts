@@ -1,4 +1,4 @@
-import { type Clock, type Logger, sleep } from '#libs/runtime';
+import { type Clock, type Logger, sleep, systemClock } from '#libs/runtime';
 import type { StageBatch, StageResult } from '../stage.js';
 import { StreamCorruptError, StreamFailedError, StreamUnavailableError, StreamUsageError } from '../stream.errors.js';
 import type { Append, Entry, Source, StateChange, StreamLog } from '../stream.port.js';
@@ -17,6 +17,8 @@ export interface SourceWork {
   budget: BatchBudget;
   /** Times a batch is tried before it is halved. */
   attempts: number;
+  /** Least time between two batches, in milliseconds. */
+  paceMs: number;
   /** Aborted when the stage drains. */
   signal: AbortSignal;
   handle(batch: StageBatch): Promise<StageResult | undefined>;
@@ -31,6 +33,10 @@ export class SourceWorker {
   private position: number | undefined;
   private dirty = false;
   private tickDue = false;
+  /** When the last batch was read, by `performance.now()`. */
+  private readAt = Number.NEGATIVE_INFINITY;
+  /** The last read left entries behind. */
+  private behind = false;
   private running: Promise<void> | undefined;
   /** Since when the same entries fail, and why; undefined when well. */
   private trouble: { since: number; message: string } | undefined;
@@ -82,9 +88,12 @@ export class SourceWorker {
   private async loop(): Promise<void> {
     const { turns, budget, log, signal } = this.work;
     while ((this.dirty || this.tickDue) && !signal.aborted) {
+      if (this.dirty && !this.tickDue) await this.pace();
+      if (signal.aborted) return;
       const turn = await turns.take(this.source.lane);
       if (this.dirty) {
         this.dirty = false;
+        this.readAt = performance.now();
         const options = { maxEntries: budget.maxEntries, maxBytes: budget.maxBytes };
         const entries = await log.read(
           this.source,
@@ -92,11 +101,12 @@ export class SourceWorker {
         );
         if (entries.length > 0) {
           this.dirty = true;
+          const bytes = entries.reduce((sum, { data }) => sum + data.byteLength, 0);
+          this.behind = entries.length >= budget.maxEntries || bytes * 2 >= budget.maxBytes;
           await this.workThrough(entries);
-          budget.learn(
-            turn,
-            entries.reduce((sum, { data }) => sum + data.byteLength, 0),
-          );
+          budget.learn(turn, bytes);
+        } else {
+          this.behind = false;
         }
       }
       if (this.tickDue && !signal.aborted) {
@@ -104,6 +114,15 @@ export class SourceWorker {
         await this.handleTick();
       }
     }
+  }
+
+  /**
+   * Lets small batches gather: under load a batch costs far more than one more message in it. The first after a pause is
+   * never held up, nor is a backlog. By the machine's clock, whatever the platform's: it is the machine that is spared.
+   */
+  private async pace(): Promise<void> {
+    const waitMs = this.readAt + this.work.paceMs - performance.now();
+    if (waitMs > 0 && !this.behind) await sleep(systemClock, waitMs, this.work.signal);
   }
 
   /** Returns when all of `entries` have been committed or dead-lettered, or when the stage drains. */

@@ -29,6 +29,7 @@ export class StageFactory {
       attempts: config.stageAttempts,
       batchEntries: config.batchEntries,
       batchBytes: config.batchBytes,
+      bulkPaceMs: config.bulkPaceMs,
     };
   }
 

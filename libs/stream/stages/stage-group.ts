@@ -28,6 +28,8 @@ export interface StageSurroundings {
   attempts: number;
   batchEntries: number;
   batchBytes: number;
+  /** Least time between two batches of a bulk partition, in milliseconds. */
+  bulkPaceMs: number;
 }
 
 /** A running stage: one worker per lane and partition, woken when there is something to do. */
@@ -52,6 +54,7 @@ export class StageGroup {
         const worker = new SourceWorker(source, {
           ...surroundings,
           budget,
+          paceMs: lane === 'bulk' ? surroundings.bulkPaceMs : 0,
           signal: this.draining.signal,
           handle: (batch) => definition.handle(batch),
           reset: (place) => definition.reset(place),
