@@ -8,6 +8,8 @@ import type { GroupWriter, RecordChange } from './group-writer.js';
 /** What one caller wants kept, all of it or none. */
 export interface Write {
   kind: WriteKind;
+  /** It may wait a few milliseconds for others to share its commit. */
+  patient?: boolean;
   appends: readonly Append[];
   records: readonly RecordChange[];
 }
@@ -36,6 +38,11 @@ export interface CommitterOptions {
 const maxGroupBytes = 8 * 2 ** 20;
 const maxGroupRecords = 2_000;
 const maxQueuedBytes = 256 * 2 ** 20;
+/**
+ * Least time between two commits of patient writes only. A commit rewrites some pages of every partition it touches,
+ * however little it adds there: on a disk that syncs at once, commits as fast as they go are mostly that.
+ */
+const gatherMs = 8;
 /** How long everything is refused after a full disk, before the next write tries again. */
 const pauseMs = 1_000;
 /** A commit that is not back after so many looks (10 s each) hangs: LMDB or the disk will never answer. */
@@ -54,6 +61,10 @@ export class Committer {
   private failure: StreamFailedError | undefined;
   private closed = false;
   private looks = 0;
+  /** Ends the gathering under way. */
+  private hurry: (() => void) | undefined;
+  /** When the last commit ended, by `performance.now()`. */
+  private committedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly writer: GroupWriter,
@@ -73,6 +84,7 @@ export class Committer {
     return new Promise((resolve, reject) => {
       this.queue.push({ ...write, bytes, resolve, reject });
       this.queuedBytes += bytes;
+      if (!write.patient) this.hurry?.();
       this.running ??= this.run();
     });
   }
@@ -85,6 +97,7 @@ export class Committer {
   /** Takes nothing more; resolves when what was taken is written. */
   async close(): Promise<void> {
     this.closed = true;
+    this.hurry?.();
     while (this.running) await this.running;
   }
 
@@ -105,6 +118,7 @@ export class Committer {
     // Whoever else writes in this turn of the event loop shares the first commit.
     await undefined;
     for (;;) {
+      await this.gather();
       this.refuseWithoutRoom();
       const group = this.takeGroup();
       if (group.length === 0) break;
@@ -121,8 +135,23 @@ export class Committer {
         await this.refuse(group, error);
       }
       this.looks = 0;
+      this.committedAt = performance.now();
     }
     this.running = undefined;
+  }
+
+  /** Waits for more to share the next commit, where nobody in it is in a hurry. */
+  private async gather(): Promise<void> {
+    const waitMs = this.committedAt + gatherMs - performance.now();
+    if (waitMs <= 0 || this.closed || this.queue.length === 0 || this.queue.some((one) => !one.patient)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.hurry = undefined;
   }
 
   private takeGroup(): Pending[] {

@@ -128,7 +128,7 @@ export class LmdbStreamLog implements StreamLog {
       records.push({ table: environment.acknowledgements, key, value: protect(value) });
     }
     if (append.length === 0 && records.length === 0) return;
-    await committer.write({ kind: 'commit', appends: append, records });
+    await committer.write({ kind: 'commit', patient: lane === 'bulk', appends: append, records });
   }
 
   async readState(group: string, partition: number, keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
