@@ -35,7 +35,7 @@ export const streamConfig = defineConfig('stream', {
   ),
   bulkPaceMs: setting.integer(
     'STREAM_BULK_PACE_MS',
-    40,
+    150,
     'Least time between two batches of one partition of the bulk lane, so that small ones gather; a backlog is not paced.',
     0,
     1_000,

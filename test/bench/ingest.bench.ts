@@ -10,7 +10,7 @@ import { hasMosquitto, startBareBroker, startMosquitto, type Yardstick } from '.
 /** How the benchmark is run; the defaults are the figures it is judged by. */
 export interface IngestOptions {
   connections: number;
-  /** Unacknowledged publishes per connection. */
+  /** Unacknowledged publishes per connection; 1 is what a sensor does: it sends, and waits for its PUBACK. */
   window: number;
   rounds: number;
   secondsPerRound: number;
