@@ -8,16 +8,16 @@ import { Random } from './random.js';
 export interface SimulatedDevice {
   id: string;
   name: string;
-  productId: 'water-meter' | 'parking-sensor' | 'fire-detector';
+  productId: DeviceModel['kind'];
   building: string;
   areaCode: string;
   latitude: number;
   longitude: number;
   tags: Record<string, string>;
-  settings: Record<string, unknown>;
+  /** Bays: a fire lane; or after how many minutes of the simulated day a car has stayed too long. */
+  fireLane?: boolean;
+  overstayMinutes?: number;
   model: DeviceModel;
-  /** How often it speaks at least, in milliseconds of its own day. */
-  intervalMs: number;
 }
 
 /** Districts of Zunyi with the middle of their towns: GB/T 2260 code, WGS-84. */
@@ -31,14 +31,25 @@ const areas = [
 /** Every tenth bay is a fire lane. */
 const fireLaneEvery = 10;
 const devicesPerBuilding = 12;
+const overstayMinutes = 240;
 
-/** A fleet of `size`: six meters in ten, three bays, one detector; the same for the same seed. */
-export function createFleet(size: number, seed: number, now: number): SimulatedDevice[] {
-  const random = new Random(seed);
-  return Array.from({ length: size }, (_, index) => createDevice(index, seed, random, now));
+/** The tag that all devices of a fleet carry. */
+export function fleetTag(seed: number): string {
+  return `sim-${seed}`;
 }
 
-function createDevice(index: number, seed: number, random: Random, now: number): SimulatedDevice {
+/**
+ * A fleet of `size`: seven devices in twelve are meters, three bays, two detectors; the same for the same seed. Its
+ * devices are switched on one after the other, from `dawn` on, within `switchOnMs` of the simulated day.
+ */
+export function createFleet(size: number, seed: number, dawn: number, switchOnMs = 0): SimulatedDevice[] {
+  return Array.from({ length: size }, (_, index) => {
+    const random = new Random(seed * 1_000_003 + index);
+    return createDevice(index, seed, random, dawn + Math.floor((index / size) * switchOnMs));
+  });
+}
+
+function createDevice(index: number, seed: number, random: Random, onAt: number): SimulatedDevice {
   const area = areas[Math.floor(index / devicesPerBuilding) % areas.length] ?? areas[0];
   const number = String(index + 1).padStart(5, '0');
   const building = `${area.zh}-${Math.floor(index / devicesPerBuilding) + 1}号楼`;
@@ -47,19 +58,17 @@ function createDevice(index: number, seed: number, random: Random, now: number):
     areaCode: area.code,
     latitude: area.latitude + random.between(-0.02, 0.02),
     longitude: area.longitude + random.between(-0.02, 0.02),
-    tags: { fleet: `sim-${seed}` },
+    tags: { fleet: fleetTag(seed) },
   };
-  // Two detectors per building of twelve, so that a building can have a confirmed fire.
   const kind = index % devicesPerBuilding;
+  // Two detectors per building of twelve, so that a building can have a confirmed fire.
   if (kind === 3 || kind === 9) {
     return {
       ...place,
       id: `sim${seed}-fire-${number}`,
       name: `${building} 烟感 ${number}`,
       productId: 'fire-detector',
-      settings: {},
-      model: new FireDetector(random, now),
-      intervalMs: 30 * 60_000,
+      model: new FireDetector(random, onAt),
     };
   }
   if (kind % 4 === 2) {
@@ -69,9 +78,8 @@ function createDevice(index: number, seed: number, random: Random, now: number):
       id: `sim${seed}-park-${number}`,
       name: `${building} ${fireLane ? '消防通道' : '车位'} ${number}`,
       productId: 'parking-sensor',
-      settings: fireLane ? { fireLane: true } : {},
-      model: new ParkingSensor(random, now, fireLane),
-      intervalMs: 60 * 60_000,
+      ...(fireLane ? { fireLane } : { overstayMinutes }),
+      model: new ParkingSensor(random, onAt, fireLane),
     };
   }
   return {
@@ -79,8 +87,6 @@ function createDevice(index: number, seed: number, random: Random, now: number):
     id: `sim${seed}-water-${number}`,
     name: `${building} 水表 ${number}`,
     productId: 'water-meter',
-    settings: {},
-    model: new WaterMeter(random, now),
-    intervalMs: 15 * 60_000,
+    model: new WaterMeter(random, onAt),
   };
 }

@@ -1,133 +1,147 @@
-import { parseArgs } from 'node:util';
+import { type AlertView, AlertWatch } from './alert-watch.js';
 import { Connections, type Tally } from './connections.js';
 import { Day } from './day.js';
+import { prepareRules } from './faster-rules.js';
 import { createFleet } from './fleet.js';
+import { hourOfDay } from './models/device-model.js';
+import { type Options, readOptions } from './options.js';
 import { PlatformApi } from './platform-api.js';
+import { Promises } from './promises.js';
 import { registerFleet } from './registration.js';
-import { play, type Scenario, scenarios } from './scenarios.js';
+import { alertAfterSeconds, cast } from './scenarios.js';
+import { Screen } from './screen.js';
 
-const { values } = parseArgs({
-  options: {
-    url: { type: 'string', default: 'http://127.0.0.1:3000' },
-    mqtt: { type: 'string', default: 'mqtt://127.0.0.1:1883' },
-    devices: { type: 'string', default: '300' },
-    duration: { type: 'string', default: '0' },
-    speed: { type: 'string', default: '60' },
-    scenario: { type: 'string', multiple: true, default: [] },
-    seed: { type: 'string', default: '1' },
-    login: { type: 'string', default: 'admin' },
-    password: { type: 'string' },
-    token: { type: 'string' },
-    'data-dir': { type: 'string', default: './data' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const switchOnMs = 2_000;
+/** Every device has said that all is well before something happens to it. */
+const earliestIncidentMs = 4_000;
+const hourMs = 3_600_000;
+const morningHour = 6;
 
-const help = `npm run sim -- [options]
-Registers a simulated fleet through the REST API, connects each device over MQTT and lets its days pass.
-登记并连接一批模拟设备（水表、车位、烟感），按真实协议上报。
-
-  --devices 300     how many devices: six meters in ten, then bays and detectors   设备数
-  --duration 0      seconds to run; 0 until Ctrl-C                                  运行秒数
-  --speed 60        how many times faster than ours the city's day passes           时间倍率
-  --scenario NAME   what happens, may be given several times:                       场景
-${scenarios.map(({ name, meaning }) => `      ${name.padEnd(18)} ${meaning}`).join('\n')}
-  --seed 1          the same seed is the same fleet                                 随机种子
-  --url, --mqtt     the platform's addresses (http://127.0.0.1:3000, mqtt://127.0.0.1:1883)
-  --login, --password, --token, --data-dir
-                    who registers: by default admin with the password that the platform left in ./data
-  --json            one summary object on the last line, nothing else               输出 JSON
-`;
-
-if (values.help) {
-  process.stdout.write(help);
-  process.exit(0);
-}
 try {
-  await run();
+  const options = readOptions(process.argv.slice(2));
+  if (options) await run(options, new Screen(options.json));
   process.exit(0);
 } catch (error) {
   process.stderr.write(`\nsim: ${(error as Error).message}\n`);
   process.exit(1);
 }
 
-async function run(): Promise<void> {
-  const size = wholeNumber('devices', values.devices, 1, 20_000);
-  const speed = wholeNumber('speed', values.speed, 1, 86_400);
-  const durationMs = wholeNumber('duration', values.duration, 0, 31_536_000) * 1_000;
-  const seed = wholeNumber('seed', values.seed, 0, 2_147_483_647);
-  const chosen = values.scenario.map(scenarioNamed);
-  const dawn = Date.now();
-  const fleet = createFleet(size, seed, dawn);
-  const api = new PlatformApi({
-    url: values.url,
-    login: values.login,
-    dataDir: values['data-dir'],
-    ...(values.password === undefined ? {} : { password: values.password }),
-    ...(values.token === undefined ? {} : { token: values.token }),
-  });
-  await api.open();
-  const secrets = await registerFleet(api, fleet, speed, (count) => show(`registered ${count} of ${size}`));
-  const connections = new Connections(values.mqtt);
-  await connections.open(fleet, secrets, () => show(`connected ${connections.tally.connected} of ${size}`));
-  const day = new Day(fleet, connections, speed, dawn);
-  day.start();
-  const happened = chosen.flatMap((scenario) =>
-    play(scenario, fleet, day.now()).map((device) => ({ scenario: scenario.name, device: device.id })),
+async function run(options: Options, screen: Screen): Promise<void> {
+  const { seed, speed, devices: size } = options;
+  const dawn = beginOfDay(speed);
+  const fleet = createFleet(size, seed, dawn, switchOnMs * speed);
+  const castings = cast(options.scenarios, fleet);
+  const silent = new Set(
+    castings.filter(({ scenario }) => scenario.incident === 'silence').flatMap(({ victims }) => victims),
   );
-  for (const { scenario, device } of happened) note(`${scenario}: ${device}`);
-  await liveUntilDone(durationMs, () => show(progress(connections.tally)));
-  day.stop();
-  await connections.close();
-  const summary = { devices: size, ...counted(connections.tally), scenarios: happened };
-  process.stdout.write(values.json ? `${JSON.stringify(summary)}\n` : `\n${progress(connections.tally)}\n`);
-}
 
-function scenarioNamed(name: string): Scenario {
-  const scenario = scenarios.find((one) => one.name === name);
-  if (!scenario) throw new Error(`--scenario "${name}" is none of ${scenarios.map((one) => one.name).join(', ')}`);
-  return scenario;
-}
+  const api = new PlatformApi(options.access);
+  await api.open();
+  const promises = new Promises(castings, await prepareRules(api, seed, speed, options.scenarios));
+  const secrets = await registerFleet(api, { fleet, seed, speed, silent }, (count) =>
+    screen.show(`registered 登记 ${count} of ${size}`),
+  );
+  const connections = new Connections(options.mqtt);
+  await connections.open(fleet, secrets, () => screen.show(`connected 连接 ${connections.connected} of ${size}`));
 
-function wholeNumber(name: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`--${name} is "${text}": give a whole number from ${least} to ${most}`);
+  const watch = new AlertWatch(api, new Set(fleet.map(({ id }) => id)), (alert) =>
+    screen.note(alertLine(alert, promises.keep(alert))),
+  );
+  await watch.start();
+  const day = new Day(fleet, (device, topic, payload) => connections.publish(device, topic, payload), speed, dawn);
+  for (const casting of castings) {
+    const { scenario, victims } = casting;
+    day.at(dawn + Math.max(scenario.afterHours * hourMs, earliestIncidentMs * speed), () => {
+      for (const { model } of victims) model.suffer(scenario.incident, day.now());
+      promises.happened(casting);
+      const about = Math.ceil(alertAfterSeconds(scenario, speed));
+      screen.note(
+        `${scenario.name} ${scenario.meaning}: ${victims.map(({ id }) => id).join(', ')}; alert in about ${about} s`,
+      );
+    });
   }
-  return value;
+  const started = performance.now();
+  const interrupted = interruption(screen);
+  day.start();
+  await liveUntilDone(options.durationMs, interrupted, () => screen.show(progress(connections, day, watch)));
+  const seconds = Math.round((performance.now() - started) / 1_000);
+  day.stop();
+  const lastLine = progress(connections, day, watch);
+  await connections.close();
+  await watch.stop();
+  const { published, acknowledged, failed } = connections.tally;
+  const outcomes = promises.outcomes();
+  screen.note(lastLine);
+  for (const { scenario, device } of outcomes.filter(({ alert }) => alert === null)) {
+    screen.note(`${scenario}: no alert came for ${device} before the end 结束前未产生告警`);
+  }
+  const summary = {
+    devices: size,
+    seed,
+    speed,
+    seconds,
+    published,
+    acknowledged,
+    failed,
+    acknowledgeMs: { p50: percentile(connections.tally, 50), p99: percentile(connections.tally, 99) },
+    alerts: watch.raised,
+    scenarios: outcomes,
+  };
+  if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 
-/** Resolves after `durationMs` (0: never) or at Ctrl-C. */
-function liveUntilDone(durationMs: number, everySecond: () => void): Promise<void> {
+/** The simulated clock begins in the morning of today, so that there is something to see; at our own pace it is ours. */
+function beginOfDay(speed: number): number {
+  const now = Date.now();
+  return speed === 1 ? now : now + Math.round((morningHour - hourOfDay(now)) * hourMs);
+}
+
+/** Resolves at Ctrl-C; a second one ends at once. Until it is asked for, the first one does. */
+function interruption(screen: Screen): Promise<void> {
   return new Promise((resolve) => {
-    const ticking = setInterval(everySecond, 1_000);
-    const done = () => {
-      clearInterval(ticking);
+    let asked = false;
+    const stop = () => {
+      if (asked) process.exit(130);
+      asked = true;
+      screen.note('stopping 正在停止');
       resolve();
     };
-    if (durationMs > 0) setTimeout(done, durationMs);
-    process.once('SIGINT', done);
-    process.once('SIGTERM', done);
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
   });
 }
 
-function counted(tally: Tally) {
-  return { published: tally.published, acknowledged: tally.acknowledged, failed: tally.failed };
+/** Resolves after `durationMs` (0: never) or when interrupted. */
+async function liveUntilDone(durationMs: number, interrupted: Promise<void>, everySecond: () => void): Promise<void> {
+  const ticking = setInterval(everySecond, 1_000);
+  const over = new Promise<void>((resolve) => {
+    if (durationMs > 0) setTimeout(resolve, durationMs);
+  });
+  await Promise.race([over, interrupted]);
+  clearInterval(ticking);
 }
 
-function progress(tally: Tally): string {
-  const sorted = [...tally.acknowledgeMs].sort((a, b) => a - b);
-  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  return `connected 在线 ${tally.connected}  published 上报 ${tally.published}  acknowledged 已确认 ${tally.acknowledged}  PUBACK p50 ${middle.toFixed(1)} ms`;
+function alertLine(alert: AlertView, kept: { scenario: string; afterSeconds: number } | undefined): string {
+  const { severity, titles, device, id } = alert;
+  const promise = kept ? `  ✓ ${kept.scenario} after ${kept.afterSeconds} s` : '';
+  return `alert raised 告警: ${severity}  ${titles.zh} ${titles.en}  ${device.id}  ${id}${promise}`;
 }
 
-/** The live line: rewritten in place on a terminal. */
-function show(text: string): void {
-  if (values.json) return;
-  process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${text}` : `${text}\n`);
+function progress(connections: Connections, day: Day, watch: AlertWatch): string {
+  const { published, acknowledged } = connections.tally;
+  const hour = hourOfDay(day.now());
+  const clock = `${String(Math.floor(hour)).padStart(2, '0')}:${String(Math.floor((hour % 1) * 60)).padStart(2, '0')}`;
+  return [
+    clock,
+    `connected 在线 ${connections.connected}`,
+    `published 上报 ${published}`,
+    `acknowledged 已确认 ${acknowledged}`,
+    `PUBACK p50 ${percentile(connections.tally, 50)} ms`,
+    `alerts 告警 ${watch.raised}`,
+  ].join('  ');
 }
 
-function note(text: string): void {
-  if (!values.json) process.stderr.write(`${process.stderr.isTTY ? '\r\u001b[K' : ''}${text}\n`);
+function percentile({ acknowledgeMs }: Tally, percent: number): number {
+  const sorted = [...acknowledgeMs].sort((a, b) => a - b);
+  return Math.round((sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? 0) * 10) / 10;
 }

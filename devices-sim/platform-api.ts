@@ -24,7 +24,14 @@ export class PlatformRefusal extends Error {
   }
 }
 
+interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+
 const attempts = 8;
+const timeoutMs = 60_000;
+const rowsPerPage = 500;
 
 /** The platform's public REST API, as any client would call it. */
 export class PlatformApi {
@@ -38,25 +45,26 @@ export class PlatformApi {
   async open(): Promise<void> {
     if (this.token) return;
     const password = this.access.password ?? (await this.initialPassword());
-    const session = await this.call<{ token: string }>('POST', '/api/v1/sessions', {
-      login: this.access.login,
-      password,
-    });
-    this.token = session.token;
+    try {
+      const session = await this.call<{ token: string }>('POST', '/api/v1/sessions', {
+        login: this.access.login,
+        password,
+      });
+      this.token = session.token;
+    } catch (error) {
+      if (!(error instanceof PlatformRefusal) || error.status !== 401) throw error;
+      const source = this.access.password === undefined ? `the password in ${this.passwordFile}` : '--password';
+      throw new Error(
+        `${this.access.url} did not accept login "${this.access.login}" with ${source} (${error.message}). ` +
+          'Give the right --login and --password, or --token with an API key.',
+      );
+    }
   }
 
   /** Calls a route and returns its JSON; waits and tries again where the platform says it is asked too often. */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const response = await fetch(new URL(path, this.access.url), {
-        method,
-        headers: {
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(this.token ? { authorization: `Bearer ${this.token}` } : {}),
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(60_000),
-      });
+      const response = await this.ask(method, path, body);
       const text = await response.text();
       if (response.ok) return (text ? JSON.parse(text) : undefined) as T;
       if (response.status === 429 && attempt < attempts) {
@@ -67,13 +75,49 @@ export class PlatformApi {
     }
   }
 
-  private async initialPassword(): Promise<string> {
-    const file = join(this.access.dataDir, 'initial-admin-password');
+  /** Everything of a list, page by page. */
+  async list<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    const first = `${path}${path.includes('?') ? '&' : '?'}limit=${rowsPerPage}`;
+    for (let next: string | undefined = first; next !== undefined; ) {
+      const page: Page<T> = await this.call('GET', next);
+      items.push(...page.items);
+      next = page.nextCursor === null ? undefined : `${first}&cursor=${encodeURIComponent(page.nextCursor)}`;
+    }
+    return items;
+  }
+
+  private async ask(method: string, path: string, body: unknown): Promise<Response> {
     try {
-      return (await readFile(file, 'utf8')).trim();
+      return await fetch(new URL(path, this.access.url), {
+        method,
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(this.token ? { authorization: `Bearer ${this.token}` } : {}),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+    } catch (error) {
+      const { message, cause } = error as Error & { cause?: { code?: string } };
+      throw new Error(
+        `the platform does not answer at ${this.access.url} (${cause?.code ?? message}). ` +
+          'Start it with `npm start`, or say where it is with --url.',
+      );
+    }
+  }
+
+  private get passwordFile(): string {
+    return join(this.access.dataDir, 'initial-admin-password');
+  }
+
+  private async initialPassword(): Promise<string> {
+    try {
+      return (await readFile(this.passwordFile, 'utf8')).trim();
     } catch {
       throw new Error(
-        `no --password and no ${file}: give --password, or --token with an API key that may write devices.`,
+        `no ${this.passwordFile} to log in with: start the platform with \`npm start\`, ` +
+          'say where its data is with --data-dir, or give --password or --token.',
       );
     }
   }

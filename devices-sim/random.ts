@@ -22,8 +22,8 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** Time until the next of events that come at `perHour` on average, in milliseconds. */
-  waitMs(perHour: number): number {
-    return (-Math.log(1 - this.next()) / perHour) * 3_600_000;
+  /** How long until the next of events that come at random, where they come once per unit on average. */
+  untilNext(): number {
+    return -Math.log(1 - this.next());
   }
 }

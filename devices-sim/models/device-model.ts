@@ -8,10 +8,12 @@ export interface Saying {
 /** A simulated device: asked at the times it names, it says something or keeps silent. */
 export interface DeviceModel {
   readonly kind: 'water-meter' | 'parking-sensor' | 'fire-detector';
-  /** When it wants to be asked next. */
+  /** When it wants to be asked next; at first when it is switched on, to say how things are. */
   nextAt: number;
-  /** What it says at `now`, and when it wants to be asked again (`nextAt`). */
+  /** What it says at `now`. Names a later time to be asked again (`nextAt`). */
   speak(now: number): Saying[];
+  /** Goes on from the last values that the platform knows of it: registers do not start again with the program. */
+  resume(known: Readonly<Record<string, unknown>>): void;
   /** Makes something happen to it; false where this kind of device knows no such incident. */
   suffer(incident: Incident, now: number): boolean;
 }

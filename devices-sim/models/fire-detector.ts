@@ -6,20 +6,20 @@ const heartbeatEveryMs = 30 * 60_000;
 /** A smoke detector: a heartbeat every half hour, and an alarm at once. */
 export class FireDetector implements DeviceModel {
   readonly kind = 'fire-detector';
-  nextAt: number;
   private smoke = false;
+  private started = false;
   private readonly batteryLevel: number;
 
   constructor(
     private readonly random: Random,
-    now: number,
+    public nextAt: number,
   ) {
     this.batteryLevel = random.integer(60, 100);
-    this.nextAt = now + random.between(0, heartbeatEveryMs);
   }
 
   speak(now: number): Saying[] {
-    this.nextAt = now + heartbeatEveryMs;
+    this.nextAt = now + (this.started ? heartbeatEveryMs : this.random.integer(60_000, heartbeatEveryMs));
+    this.started = true;
     return [
       {
         topic: 'telemetry',
@@ -35,6 +35,8 @@ export class FireDetector implements DeviceModel {
       },
     ];
   }
+
+  resume(): void {}
 
   suffer(incident: Incident, now: number): boolean {
     if (incident !== 'smoke') return false;
