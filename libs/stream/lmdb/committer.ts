@@ -8,8 +8,8 @@ import type { GroupWriter, RecordChange } from './group-writer.js';
 /** What one caller wants kept, all of it or none. */
 export interface Write {
   kind: WriteKind;
-  /** It may wait a few milliseconds for others to share its commit. */
-  patient?: boolean;
+  /** It may wait so many milliseconds after the last commit for others to share the next. */
+  patienceMs?: number;
   appends: readonly Append[];
   records: readonly RecordChange[];
 }
@@ -38,11 +38,7 @@ export interface CommitterOptions {
 const maxGroupBytes = 8 * 2 ** 20;
 const maxGroupRecords = 2_000;
 const maxQueuedBytes = 256 * 2 ** 20;
-/**
- * Least time between two commits of patient writes only. A commit rewrites some pages of every partition it touches,
- * however little it adds there: on a disk that syncs at once, commits as fast as they go are mostly that.
- */
-const gatherMs = 8;
+const longestPatienceMs = 100;
 /** How long everything is refused after a full disk, before the next write tries again. */
 const pauseMs = 1_000;
 /** A commit that is not back after so many looks (10 s each) hangs: LMDB or the disk will never answer. */
@@ -84,7 +80,7 @@ export class Committer {
     return new Promise((resolve, reject) => {
       this.queue.push({ ...write, bytes, resolve, reject });
       this.queuedBytes += bytes;
-      if (!write.patient) this.hurry?.();
+      if (!write.patienceMs) this.hurry?.();
       this.running ??= this.run();
     });
   }
@@ -140,10 +136,16 @@ export class Committer {
     this.running = undefined;
   }
 
-  /** Waits for more to share the next commit, where nobody in it is in a hurry. */
+  /**
+   * Waits for more to share the next commit, as long as everybody in it has patience. A commit rewrites some pages of
+   * every partition it touches, however little it adds there: on a disk that syncs at once, commits as fast as they go
+   * are mostly that.
+   */
   private async gather(): Promise<void> {
-    const waitMs = this.committedAt + gatherMs - performance.now();
-    if (waitMs <= 0 || this.closed || this.queue.length === 0 || this.queue.some((one) => !one.patient)) return;
+    if (this.closed || this.queue.length === 0) return;
+    const patienceMs = this.queue.reduce((least, one) => Math.min(least, one.patienceMs ?? 0), longestPatienceMs);
+    const waitMs = this.committedAt + patienceMs - performance.now();
+    if (waitMs <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs);
       this.hurry = () => {

@@ -42,6 +42,9 @@ export interface LmdbStreamLogOptions {
 const maxEntryBytes = 16 * 2 ** 20;
 const lookMs = 10_000;
 const safetyWakeMs = 2_000;
+/** How long after a commit the bulk lane's writes gather for the next: a device's PUBACK waits for one of these. */
+const appendPatienceMs = 4;
+const stagePatienceMs = 10;
 
 /** The embedded stream: an LMDB environment that any number of threads of one process open. */
 export class LmdbStreamLog implements StreamLog {
@@ -84,7 +87,8 @@ export class LmdbStreamLog implements StreamLog {
   async append(entries: readonly Append[]): Promise<void> {
     if (entries.length === 0) return;
     for (const entry of entries) this.checkAppend(entry);
-    await this.mustBeOpen().committer.write({ kind: 'append', appends: entries, records: [] });
+    const patienceMs = entries.every(({ lane }) => lane === 'bulk') ? appendPatienceMs : 0;
+    await this.mustBeOpen().committer.write({ kind: 'append', patienceMs, appends: entries, records: [] });
   }
 
   async registerGroup(stream: string, group: string): Promise<void> {
@@ -128,7 +132,12 @@ export class LmdbStreamLog implements StreamLog {
       records.push({ table: environment.acknowledgements, key, value: protect(value) });
     }
     if (append.length === 0 && records.length === 0) return;
-    await committer.write({ kind: 'commit', patient: lane === 'bulk', appends: append, records });
+    await committer.write({
+      kind: 'commit',
+      patienceMs: lane === 'bulk' ? stagePatienceMs : 0,
+      appends: append,
+      records,
+    });
   }
 
   async readState(group: string, partition: number, keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {

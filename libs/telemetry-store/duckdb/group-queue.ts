@@ -12,7 +12,7 @@ const maxWaiting = 4_096;
 /** A commit takes requests until they have this many bytes. */
 const maxGroupBytes = 2 * 1_048_576;
 /** Commits of several callers begin this far apart, unless more than `gatherBytes` wait. */
-const commitGapMs = 50;
+const commitGapMs = 100;
 const gatherBytes = 1_048_576;
 
 interface Waiting {
