@@ -2,10 +2,7 @@
 // Where neither can be had, those tests say why they are skipped.
 import { spawnSync } from 'node:child_process';
 
-const programs = [
-  { command: 'strace', probe: '-V', for: 'seeing that every acknowledgement follows its fsync' },
-  { command: 'openssl', probe: 'version', for: 'making certificates for TLS tests' },
-];
+const programs = [{ command: 'strace', probe: '-V', for: 'seeing that every acknowledgement follows its fsync' }];
 
 const missing = programs.filter(({ command, probe }) => spawnSync(command, [probe], { stdio: 'ignore' }).status !== 0);
 if (missing.length > 0) provide(missing.map(({ command }) => command));

@@ -48,8 +48,14 @@ export class GatewayService {
 
   async start(): Promise<void> {
     this.metrics.start(() => this.intake.writer.inFlight);
-    await this.mqtt.start();
-    this.addresses.ingestPort = await this.ingest.start();
+    try {
+      await this.mqtt.start();
+      this.addresses.ingestPort = await this.ingest.start();
+    } catch (error) {
+      // Half a gateway takes nobody's messages.
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -32,7 +33,11 @@ export class MqttListener {
     this.addresses.mqttPort = await this.listen(createServer(options, serve), this.config.mqttPort);
     if (this.config.mqttTlsPort === 0) return;
     const server = createTlsServer({ ...options, ...(await this.certificates()) }, serve);
-    server.on('tlsClientError', () => this.metrics.refused('tls_handshake_failed'));
+    server.on('tlsClientError', (_error, socket) => {
+      this.metrics.refused('tls_handshake_failed');
+      // Node tells of a handshake that took too long, and leaves the connection open.
+      socket.destroy();
+    });
     this.addresses.mqttTlsPort = await this.listen(server, this.config.mqttTlsPort);
   }
 
@@ -54,10 +59,16 @@ export class MqttListener {
         'MQTT_TLS_PORT is set: set MQTT_TLS_CERT and MQTT_TLS_KEY to the certificate and key files.',
       );
     }
+    const cert = await readSetting('MQTT_TLS_CERT', mqttTlsCert, (pem) => new X509Certificate(pem));
+    const key = await readSetting('MQTT_TLS_KEY', mqttTlsKey, (pem) => {
+      if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(pem))) {
+        throw new Error('it is not the key of the certificate in MQTT_TLS_CERT');
+      }
+    });
     return {
-      cert: await readFile(mqttTlsCert),
-      key: await readFile(mqttTlsKey),
-      ca: mqttTlsCa === undefined ? undefined : await readFile(mqttTlsCa),
+      cert,
+      key,
+      ca: mqttTlsCa && (await readSetting('MQTT_TLS_CA', mqttTlsCa, (pem) => new X509Certificate(pem))),
       requestCert: mqttTlsCa !== undefined,
       rejectUnauthorized: mqttTlsCa !== undefined,
       minVersion: 'TLSv1.2' as const,
@@ -76,5 +87,16 @@ export class MqttListener {
         resolve((server.address() as AddressInfo).port);
       });
     });
+  }
+}
+
+/** The file that a setting names. Throws naming the setting where it cannot be read, or `check` throws. */
+async function readSetting(name: string, path: string, check: (pem: Buffer) => void): Promise<Buffer> {
+  try {
+    const pem = await readFile(path);
+    check(pem);
+    return pem;
+  } catch (error) {
+    throw new ConfigError(`${name}=${path} cannot be used: ${(error as Error).message}. Name a readable PEM file.`);
   }
 }

@@ -64,6 +64,10 @@ export async function openTestGateway(
     { logger: false, abortOnError: false },
   );
   const lifecycle = app.get<Lifecycle>(LIFECYCLE);
+  const stop = async () => {
+    await lifecycle.stop();
+    await app.close();
+  };
   await lifecycle.start();
   const metrics = app.get<Metrics>(METRICS);
   const addresses = app.get(GatewayAddresses, { strict: false });
@@ -80,9 +84,6 @@ export async function openTestGateway(
       );
       return value?.value ?? 0;
     },
-    stop: async () => {
-      await lifecycle.stop();
-      await app.close();
-    },
+    stop,
   };
 }
