@@ -1,5 +1,6 @@
 // Installs and builds what is missing; every npm script runs it first. Uses nothing but Node itself.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sources = ['apps', 'libs', 'devices-sim', 'test'];
 const built = join(root, 'dist', '.built');
+const npmRecord = join(root, 'node_modules', '.package-lock.json');
+const installed = join(root, 'node_modules', '.installed-lock');
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -15,17 +18,23 @@ if (major < 20 || (major === 20 && minor < 19)) {
 if (mustInstall()) install();
 if (mustBuild()) build();
 
+/** True unless npm has written its record since the lock file changed, or what is installed came from the same lock file. */
 function mustInstall() {
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  return !existsSync(installed) || statSync(installed).mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs;
+  if (!existsSync(npmRecord)) return true;
+  if (statSync(npmRecord).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs) return false;
+  return !existsSync(installed) || readFileSync(installed, 'utf8') !== lockDigest();
 }
 
 function install() {
   say('installing packages, once… 正在安装依赖…');
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'packages could not be installed');
-  // npm leaves the marker's time alone when nothing changed.
-  const installed = join(root, 'node_modules', '.package-lock.json');
-  writeFileSync(installed, readFileSync(installed));
+  writeFileSync(installed, lockDigest());
+}
+
+function lockDigest() {
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
 function mustBuild() {

@@ -27,20 +27,20 @@ describe('the simulator, against the real platform', () => {
   afterAll(() => platform.remove(), 60_000);
 
   function simulate(...options: string[]): Promise<{ stdout: string; stderr: string }> {
-    const where = ['--data-dir', platform.dataDir, '--devices', '24', '--duration', '16'];
+    const where = ['--data-dir', platform.dataDir, '--devices', '24'];
     return run(process.execPath, [join('dist', 'devices-sim', 'main.js'), ...where, ...options]);
   }
 
   it('raises what its scenarios promise and nothing else, also when it comes back', async () => {
     const chosen = ['smoke', 'fire-lane', 'two-detectors', 'burst'].flatMap((name) => ['--scenario', name]);
-    const first = JSON.parse((await simulate('--json', ...chosen)).stdout) as Summary;
+    const first = JSON.parse((await simulate('--json', '--duration', '16', ...chosen)).stdout) as Summary;
     expect(first).toMatchObject({ devices: 24, failed: 0, acknowledged: first.published });
     expect(first.published).toBeGreaterThan(24 * 10);
     expect(first.scenarios.filter(({ alertAfterSeconds }) => alertAfterSeconds === null)).toEqual([]);
     // Three detectors alarm, two of them in one building; a car; a burst.
     expect(first.alerts).toBe(6);
 
-    const again = JSON.parse((await simulate('--json', '--scenario', 'fire-lane')).stdout) as Summary;
+    const again = JSON.parse((await simulate('--json', '--duration', '7', '--scenario', 'fire-lane')).stdout) as Summary;
     expect(again).toMatchObject({ failed: 0, acknowledged: again.published, alerts: 1 });
     expect(again.scenarios[0]?.alert).toEqual(expect.any(String));
     const api = await ApiClient.logIn(platform);
