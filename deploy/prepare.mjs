@@ -27,7 +27,12 @@ function mustInstall() {
 
 function install() {
   say('installing packages, once… 正在安装依赖…');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'packages could not be installed');
+  // Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms, which this one never needs.
+  run(
+    'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    'packages could not be installed',
+  );
   writeFileSync(installed, lockDigest());
 }
 
