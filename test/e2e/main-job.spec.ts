@@ -196,6 +196,7 @@ describe('the main job, in one process on the embedded engines', () => {
   it('goes on from where it stopped', async () => {
     await Promise.all(clients.splice(0).map((client) => client.endAsync(true)));
     expect(await platform.stop()).toBe(0);
+    expect(platform.output()).not.toContain('Warning:');
     await platform.start();
     api = await ApiClient.logIn(platform);
     expect(await latest('meter-1', 'metering.water.total')).toMatchObject({ value: 15230.5 });

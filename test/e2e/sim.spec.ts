@@ -40,7 +40,9 @@ describe('the simulator, against the real platform', () => {
     // Three detectors alarm, two of them in one building; a car; a burst.
     expect(first.alerts).toBe(6);
 
-    const again = JSON.parse((await simulate('--json', '--duration', '7', '--scenario', 'fire-lane')).stdout) as Summary;
+    const again = JSON.parse(
+      (await simulate('--json', '--duration', '7', '--scenario', 'fire-lane')).stdout,
+    ) as Summary;
     expect(again).toMatchObject({ failed: 0, acknowledged: again.published, alerts: 1 });
     expect(again.scenarios[0]?.alert).toEqual(expect.any(String));
     const api = await ApiClient.logIn(platform);

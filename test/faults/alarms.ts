@@ -3,7 +3,7 @@ import { connectDevice, publishUntilAcknowledged } from './fleet.js';
 
 /** A smoke detector that alarms and calms down, over and over, each step acknowledged before the next. */
 export class AlarmingDetector {
-  /** Sequence numbers of the alarms whose PUBACK arrived. */
+  /** Device times of the alarms whose PUBACK arrived, in epoch milliseconds. */
   readonly alarms: number[] = [];
   private running = false;
   private client: MqttClient | undefined;
@@ -30,16 +30,18 @@ export class AlarmingDetector {
 
   private async alarmAndCalm(client: MqttClient): Promise<void> {
     for (let seq = 1; this.running; seq += 2) {
-      await this.say(client, seq, true);
-      this.alarms.push(seq);
+      this.alarms.push(await this.say(client, seq, true));
       await new Promise((resolve) => setTimeout(resolve, 250));
       await this.say(client, seq + 1, false);
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
 
-  private say(client: MqttClient, seq: number, fire: boolean): Promise<void> {
-    const payload = JSON.stringify({ time: Date.now(), seq, values: { fire } });
-    return publishUntilAcknowledged(client, `devices/${this.id}/telemetry`, payload);
+  /** Returns the device time that was acknowledged. */
+  private async say(client: MqttClient, seq: number, fire: boolean): Promise<number> {
+    const time = Date.now();
+    const payload = JSON.stringify({ time, seq, values: { fire } });
+    await publishUntilAcknowledged(client, `devices/${this.id}/telemetry`, payload);
+    return time;
   }
 }

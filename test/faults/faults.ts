@@ -17,7 +17,7 @@ export interface FaultOptions {
   say: (text: string) => void;
 }
 
-/** What came of it: every `lost`, `duplicated` and `alertsLost` must be 0. */
+/** What came of it: every `lost`, `duplicated`, `alertsLost` and `alertsRaisedTwice` must be 0. */
 export interface FaultResult {
   cycles: number;
   acknowledged: number;
@@ -25,6 +25,8 @@ export interface FaultResult {
   duplicated: number;
   alarms: number;
   alertsLost: number;
+  /** Alarms of which more than one alert was opened. */
+  alertsRaisedTwice: number;
   webhooks: number;
   slowestRestartMs: number;
 }
@@ -46,7 +48,7 @@ export async function runFaults({ cycles, devices, say }: FaultOptions): Promise
     const slowestRestartMs = await killAndRestart(platform, cycles, say);
     await fleet.stop();
     await alarming.stop();
-    const raised = await settle(desk, alarming.alarms.length, say);
+    const raised = await settle(desk, alarming.alarms, say);
     await platform.stop();
     const promised = new Map(meters.map((meter) => [meter.id, [...meter.acknowledged]]));
     const { acknowledged, lost, duplicated } = await countStored(platform.dataDir, promised);
@@ -56,7 +58,8 @@ export async function runFaults({ cycles, devices, say }: FaultOptions): Promise
       lost,
       duplicated,
       alarms: alarming.alarms.length,
-      alertsLost: Math.max(0, alarming.alarms.length - raised),
+      alertsLost: alarming.alarms.filter((at) => !raised.has(at)).length,
+      alertsRaisedTwice: [...raised.values()].filter((ids) => ids.size > 1).length,
       webhooks: desk.received.length,
       slowestRestartMs,
     };
@@ -104,14 +107,32 @@ async function register(platform: PlatformProcess, count: number, webhook: strin
   return { meters, detector };
 }
 
-/** Waits until every alarm has arrived at the desk, or nothing has come for a long while; returns how many did. */
-async function settle(desk: WebhookDesk, alarms: number, say: (text: string) => void): Promise<number> {
-  const raised = () =>
-    new Set(desk.received.filter(({ event }) => event.type.endsWith('alert.raised')).map(({ event }) => event.id)).size;
+/** Waits until every alarm has arrived at the desk, or long enough; returns the events that raised one, by the alarm's time. */
+async function settle(
+  desk: WebhookDesk,
+  alarms: readonly number[],
+  say: (text: string) => void,
+): Promise<Map<number, Set<string>>> {
   const deadline = Date.now() + settleTimeoutMs;
-  while (raised() < alarms && Date.now() < deadline) await pause(200);
-  say(`${raised()} of ${alarms} alarms delivered`);
-  return raised();
+  for (;;) {
+    const raised = raisedAt(desk);
+    const arrived = alarms.filter((at) => raised.has(at)).length;
+    if (arrived === alarms.length || Date.now() > deadline) {
+      say(`${arrived} of ${alarms.length} alarms delivered`);
+      return raised;
+    }
+    await pause(200);
+  }
+}
+
+function raisedAt(desk: WebhookDesk): Map<number, Set<string>> {
+  const raised = new Map<number, Set<string>>();
+  for (const { event } of desk.received) {
+    if (!event.type.endsWith('alert.raised')) continue;
+    const at = Date.parse((event.data.alert as { firstAt: string }).firstAt);
+    raised.set(at, (raised.get(at) ?? new Set()).add(event.id));
+  }
+  return raised;
 }
 
 function pause(ms: number): Promise<void> {

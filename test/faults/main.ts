@@ -27,4 +27,4 @@ const say = (text: string) => {
 };
 const result = await runFaults({ cycles: Number(values.cycles), devices: Number(values.devices), say });
 process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${JSON.stringify(result, null, 2)}\n`);
-process.exit(result.lost + result.duplicated + result.alertsLost === 0 ? 0 : 1);
+process.exit(result.lost + result.duplicated + result.alertsLost + result.alertsRaisedTwice === 0 ? 0 : 1);
