@@ -1,14 +1,14 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { LIFECYCLE, type Lifecycle, startOrder } from '#libs/runtime';
-import type { Source, StageBatch, StageResult } from '#libs/stream';
+import type { ResettableStage, Source, StageBatch, StageResult } from '#libs/stream';
 import { WindowStore } from './dedupe/window-store.js';
 import { NormaliserEngine } from './normaliser.engine.js';
 import { NormaliserService } from './normaliser.service.js';
 
 /** raw -> readings, dead-letters. */
 @Controller()
-export class NormaliserStage {
+export class NormaliserStage implements ResettableStage {
   constructor(
     @Inject(NormaliserService) private readonly service: NormaliserService,
     @Inject(WindowStore) private readonly windows: WindowStore,

@@ -2,7 +2,14 @@ import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { decodeNormalisedMessages, type NormalisedMessage } from '#libs/contracts';
 import { DeviceDirectory, type KnownDevice } from '#libs/devices';
-import { type Source, STREAM, type StageBatch, type StageResult, type StreamLog } from '#libs/stream';
+import {
+  type ResettableStage,
+  type Source,
+  STREAM,
+  type StageBatch,
+  type StageResult,
+  type StreamLog,
+} from '#libs/stream';
 import { DeviceJudge } from './device-judge.js';
 import { decodeDevice } from './device-state.js';
 import { RulesHost } from './rules-host.js';
@@ -19,7 +26,7 @@ const duePerTick = 5_000;
  * depends on it, coarsely otherwise. Time is judged by deadlines, as far as every message received before has been judged.
  */
 @Controller()
-export class RulesStage {
+export class RulesStage implements ResettableStage {
   private readonly partitions = new Map<string, RulesPartition>();
 
   constructor(

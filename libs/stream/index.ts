@@ -1,5 +1,4 @@
 export * from './stage.js';
-export { type StreamConfig, streamConfig } from './stream.config.js';
 export * from './stream.errors.js';
 export * from './stream.module.js';
 export * from './stream.port.js';

@@ -1,7 +1,14 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { CLOCK, type Clock } from '#libs/runtime';
-import { type Source, STREAM, type StageBatch, type StageResult, type StreamLog } from '#libs/stream';
+import {
+  type ResettableStage,
+  type Source,
+  STREAM,
+  type StageBatch,
+  type StageResult,
+  type StreamLog,
+} from '#libs/stream';
 import { BacklogWatch } from './backlog-watch.js';
 import { type PresenceConfig, presenceConfig } from './presence.config.js';
 import { PresenceFleet } from './presence-fleet.js';
@@ -10,7 +17,7 @@ import { PresenceWriter } from './presence-writer.js';
 
 /** Reads `readings` and decides which devices are online; see `presence.ts` for how. */
 @Controller()
-export class PresenceStage {
+export class PresenceStage implements ResettableStage {
   private readonly partitions = new Map<string, PresencePartition>();
   private readonly backlogs: BacklogWatch;
 

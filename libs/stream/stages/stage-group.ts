@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Lane, lanes } from '#libs/contracts';
 import type { Clock, Logger } from '#libs/runtime';
 import type { StageBatch, StageResult } from '../stage.js';
@@ -47,6 +48,8 @@ export class StageGroup {
   ) {
     this.stream = definition.stream;
     this.group = definition.group;
+    // Every worker may wait on it at once: that many listeners are no leak.
+    setMaxListeners(0, this.draining.signal);
     for (const lane of lanes) {
       const budget = new BatchBudget(surroundings.batchEntries, surroundings.batchBytes);
       for (let partition = 0; partition < surroundings.log.partitions; partition++) {
