@@ -8,6 +8,7 @@ import { FaultFleet, type Promised } from './fleet.js';
 
 const pauseBetweenReadingsMs = 20;
 const aliveForMs = { least: 500, most: 4_000 };
+const dyingStartMs = 5_000;
 const settleTimeoutMs = 120_000;
 
 /** How hard the platform is tried. */
@@ -49,6 +50,7 @@ export async function runFaults({ cycles, devices, say }: FaultOptions): Promise
     await fleet.stop();
     await alarming.stop();
     const raised = await settle(desk, alarming.alarms, say);
+    await untilShown(await ApiClient.logIn(platform), meters);
     await platform.stop();
     const promised = new Map(meters.map((meter) => [meter.id, [...meter.acknowledged]]));
     const { acknowledged, lost, duplicated } = await countStored(platform.dataDir, promised);
@@ -75,6 +77,8 @@ async function killAndRestart(platform: PlatformProcess, cycles: number, say: (t
     const aliveMs = aliveForMs.least + Math.random() * (aliveForMs.most - aliveForMs.least);
     await pause(aliveMs);
     await platform.kill();
+    // A start is a moment like any other.
+    if (cycle % 3 === 0) await platform.killWhileStarting(Math.random() * dyingStartMs);
     const started = performance.now();
     await platform.start();
     const restartMs = Math.round(performance.now() - started);
@@ -121,6 +125,22 @@ async function settle(
       say(`${arrived} of ${alarms.length} alarms delivered`);
       return raised;
     }
+    await pause(200);
+  }
+}
+
+/** Waits until the last reading of every meter is shown, or long enough: what is not stored yet is not lost. */
+async function untilShown(api: ApiClient, meters: readonly Promised[]): Promise<void> {
+  const deadline = Date.now() + settleTimeoutMs;
+  const path = `/api/v1/readings/latest?device=${meters.map(({ id }) => id).join(',')}`;
+  for (;;) {
+    const { items } = await api.call<{ items: { deviceId: string; readings: { seq: number | null }[] }[] }>(
+      'GET',
+      path,
+    );
+    const shown = new Map(items.map(({ deviceId, readings }) => [deviceId, readings[0]?.seq ?? 0]));
+    if (meters.every(({ id, acknowledged }) => (shown.get(id) ?? 0) >= Math.max(0, ...acknowledged))) return;
+    if (Date.now() > deadline) return;
     await pause(200);
   }
 }

@@ -79,7 +79,8 @@ export class PlatformProcess {
     this.child = child;
     const deadline = Date.now() + startTimeoutMs;
     while (Date.now() < deadline) {
-      if (child.exitCode !== null) throw new Error(`the platform ended with ${child.exitCode}:\n${this.output()}`);
+      const ended = child.exitCode ?? child.signalCode;
+      if (ended !== null) throw new Error(`the platform ended with ${ended}:\n${this.output()}`);
       this.where = this.readListening(child.pid ?? 0);
       if (this.where) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -113,6 +114,14 @@ export class PlatformProcess {
     child.kill('SIGKILL');
     await exited;
     this.where = undefined;
+  }
+
+  /** Starts it and ends it at once after `afterMs`, most likely before it listens. */
+  async killWhileStarting(afterMs: number): Promise<void> {
+    const starting = this.start().catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    await this.kill();
+    await starting;
   }
 
   /** Stops it and removes what it kept. */
