@@ -18,11 +18,11 @@ const rules: { name: string; applies: (path: string) => boolean; pattern: RegExp
     pattern: /process\.env\b/,
   },
   { name: 'nothing is left to do later', applies: () => true, pattern: /\b(?:TODO|FIXME|XXX)\b/ },
-  { name: 'no any', applies: () => true, pattern: /(?::|<|\bas) any\b/ },
+  { name: 'no any', applies: () => true, pattern: /(?::|<) ?any\b|\bas any\b(?! \w)/ },
   {
     name: 'no file is a drawer',
     applies: () => true,
-    pattern: /from '[^']*\/(?:utils?|helpers?|common|shared|misc)(?:\.js|\/)/,
+    pattern: /from '\.[^']*\/(?:utils?|helpers?|common|shared|misc)(?:\.js|\/)/,
   },
 ];
 
