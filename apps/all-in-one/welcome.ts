@@ -7,7 +7,7 @@ export interface Welcome {
   dataDir: string;
   httpPort: number;
   gateway: Announcement;
-  /** Only at the first start; nothing can show it again. */
+  /** Until it has been changed. */
   initialPassword: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export function welcome({ dataDir, httpPort, gateway, initialPassword }: Welcome
   }
   const lines = rows.map(([name, value]) => `  ${name.padEnd(24 - wide(name))} ${value}`);
   const hint = initialPassword
-    ? '  The password is shown once: change it with PUT /api/v1/me/password. 密码仅显示一次，请尽快修改。\n'
+    ? '  Change it with PUT /api/v1/me/password; until then every start shows it. 请尽快修改，修改前每次启动都会显示。\n'
     : '';
   process.stdout.write(
     `\nCitySense 感知中台 is ready 已就绪\n${lines.join('\n')}\n${hint}  Ctrl-C drains and stops 停止\n\n`,
