@@ -1,3 +1,5 @@
+// The gateway runs in a thread; its settings are checked here, before anything starts, and listed by --help.
+import '#libs/gateway';
 import { Bootstrap, configureHttp } from '#libs/access';
 import { httpConfig, readConfig, runApp, runtimeConfig, serveDocs } from '#libs/runtime';
 import { StreamServer } from '#libs/stream';
