@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Authenticator, bearerToken, type Principal, tenantScope } from '#libs/access';
-import { CLOCK, type Clock, invalid, METRICS, type Metrics } from '#libs/runtime';
+import { beginEventStream, CLOCK, type Clock, invalid, METRICS, type Metrics } from '#libs/runtime';
 import { AlertFeed } from './alert-feed.js';
 import { type AlertsConfig, alertsConfig } from './alerts.config.js';
 import { feedFull } from './alerts.errors.js';
@@ -47,13 +47,7 @@ export class AlertStreams {
       stopBeating();
       this.clients.set(--this.count);
     });
-    reply.hijack();
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
-    raw.write('retry: 2000\n\n');
+    beginEventStream(reply);
     try {
       const left = await this.feed.join(
         { tenantKey: tenantScope(principal), send: this.sender(raw), close: () => raw.end() },

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerToken, type Principal } from '#libs/access';
-import { CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
+import { beginEventStream, CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
 import { FeedPasses } from './feed-passes.js';
 import { type FeedListener, ReadingFeed } from './reading-feed.js';
 import { type ReadingsConfig, readingsConfig } from './readings.config.js';
@@ -45,13 +45,7 @@ export class ReadingStreams {
     if (raw.destroyed) return;
     if (this.count >= this.config.feedClients) throw feedFull(this.config.feedClients);
     this.clients.set(++this.count);
-    reply.hijack();
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
-    raw.write('retry: 2000\n\n');
+    beginEventStream(reply);
     const leave = this.feed.join({ wants: (device) => wants(device) && watcher.sees(device), send: this.sender(raw) });
     const stopBeating = this.beat(watcher, bearerToken(request.headers.authorization), raw);
     raw.once('close', () => {
