@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../platform/free-port.js';
+import { freePort } from '#libs/runtime/testing';
 
 /** A broker to compare with: where it listens, and how to end it. */
 export interface Yardstick {

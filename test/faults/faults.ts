@@ -1,5 +1,5 @@
+import { freePort } from '#libs/runtime/testing';
 import { ApiClient } from '../platform/api-client.js';
-import { freePort } from '../platform/free-port.js';
 import { PlatformProcess } from '../platform/platform-process.js';
 import { countStored } from '../platform/stored-count.js';
 import { WebhookDesk } from '../platform/webhook-desk.js';

@@ -1,0 +1,3 @@
+export type { ServerKind } from './programs.js';
+export type { ServerProcess } from './server-process.js';
+export { type ServerOffer, serverOffer, startServer, type TestServer } from './test-server.js';

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { type SpawnTarget, spawnTarget } from './where.js';
+
+/** A server program as a child process, or in a container, that a test can end, freeze and start again. */
+export class ServerProcess {
+  private child: ChildProcess | undefined;
+  private output = '';
+
+  constructor(
+    private readonly name: string,
+    private readonly target: SpawnTarget,
+    private readonly args: readonly string[],
+    /** Resolves once the server answers; rejects while it does not. */
+    private readonly probe: () => Promise<void>,
+  ) {}
+
+  /** Resolves when the server answers. Throws with the end of its output where it does not within `timeoutMs`. */
+  async start(timeoutMs = 30_000): Promise<void> {
+    const { command, args, options } = spawnTarget(this.target, this.args);
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = child;
+    child.on('error', (error) => this.keep(error.message));
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => this.keep(String(chunk)));
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await this.probe();
+      } catch (error) {
+        const ended = child.exitCode !== null || child.signalCode !== null;
+        if (ended || performance.now() > deadline) {
+          await this.kill();
+          throw new Error(`${this.name} did not start: ${(error as Error).message}\n${this.output}`);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** Lets it write what it holds, then ends it. */
+  async stop(): Promise<void> {
+    await this.end('SIGINT');
+  }
+
+  /** Freezes it: its connections stay open and nothing answers. */
+  pause(): void {
+    this.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.signal('SIGCONT');
+  }
+
+  private async end(signal: 'SIGKILL' | 'SIGINT'): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    // One that a test has frozen must run to be ended.
+    if (signal === 'SIGINT') this.signal('SIGCONT', child);
+    this.signal(signal, child);
+    const impatient = setTimeout(() => this.signal('SIGKILL', child), 20_000);
+    await exited;
+    clearTimeout(impatient);
+  }
+
+  private signal(signal: NodeJS.Signals, child = this.child): void {
+    if (this.target.kind === 'container') {
+      spawnSync('docker', ['kill', `--signal=${signal}`, this.target.container], { stdio: 'ignore' });
+    } else child?.kill(signal);
+  }
+
+  private keep(text: string): void {
+    this.output = (this.output + text).slice(-4_000);
+  }
+}

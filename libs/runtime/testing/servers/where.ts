@@ -1,0 +1,43 @@
+import { type SpawnOptions, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where a server's program is: on this machine, or in an image. */
+export type SpawnTarget =
+  | { kind: 'program'; path: string; user?: { uid: number; gid: number } }
+  | { kind: 'container'; image: string; command: string; container: string; dir: string };
+
+/** What `child_process.spawn` is to be called with. */
+export function spawnTarget(
+  target: SpawnTarget,
+  args: readonly string[],
+): { command: string; args: string[]; options: SpawnOptions } {
+  if (target.kind === 'program') return { command: target.path, args: [...args], options: { ...target.user } };
+  const mount = `${target.dir}:${target.dir}`;
+  const user = `${process.getuid?.() ?? 1000}:${process.getgid?.() ?? 1000}`;
+  const run = ['run', '--rm', '--init', '--name', target.container, '--network=host', '--user', user, '-v', mount];
+  return { command: 'docker', args: [...run, '--entrypoint', target.command, target.image, ...args], options: {} };
+}
+
+/** Finds a program on the PATH and where Debian puts daemons; undefined where it is not. */
+export function findProgram(name: string): string | undefined {
+  const versioned = '/usr/lib/postgresql';
+  const newest = existsSync(versioned) ? readdirSync(versioned).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [
+    ...(process.env.PATH ?? '').split(':'),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    ...newest.map((version) => join(versioned, version, 'bin')),
+  ];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+let engine: boolean | undefined;
+
+/** A container of `image` to run `command` in, where a container engine runs here. */
+export function findContainer(image: string, command: string, dir: string): SpawnTarget | undefined {
+  engine ??= spawnSync('docker', ['version'], { stdio: 'ignore', timeout: 5_000 }).status === 0;
+  if (!engine) return undefined;
+  return { kind: 'container', image, command, container: `citysense-test-${randomUUID()}`, dir };
+}
