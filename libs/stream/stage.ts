@@ -5,6 +5,8 @@ import type { Append, Entry, Source, StateChange } from './stream.port.js';
  *
  * What a handler may rely on, and what is asked of it:
  * - One call at a time per (group, lane, partition), in order; different partitions run side by side.
+ * - Only partitions that this process owns are handed over, and only those are called on a timer. Before one goes to
+ *   another process, its batch under way is committed and `reset` is called; the same where it was lost, without a commit.
  * - What it returns is committed together with the acknowledgement, before the next batch is read.
  * - With `@EventPattern('stream/group', { tickMs: 1000 })` it is also called without entries about every `tickMs` per
  *   lane and partition, between batches; what it returns then is kept, and acknowledges nothing.
@@ -31,7 +33,7 @@ export interface StageResult {
   upTo?: number;
 }
 
-/** The optional part of a stage's class: called before entries of `source` are given to its handler again. */
+/** The optional part of a stage's class: called before entries of `source` are given again, here or to another process. */
 export interface ResettableStage {
   reset(source: Source): Promise<void> | void;
 }

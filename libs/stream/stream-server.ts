@@ -105,8 +105,7 @@ export class StreamServer extends Server implements CustomTransportStrategy {
   private async showLag(): Promise<void> {
     if (!this.loop || this.stages.length === 0) return;
     try {
-      const own = new Set(this.stages.map(({ stream, group }) => `${stream}/${group}`));
-      this.factory.metrics.showLag(await this.log.lag(), ({ stream, group }) => own.has(`${stream}/${group}`));
+      this.factory.metrics.showLag(await this.log.lag(), this.stages);
     } catch (error) {
       this.logger.warn(`could not read the lag: ${String(error)}`);
     }

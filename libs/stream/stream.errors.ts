@@ -32,3 +32,10 @@ export class StreamUsageError extends Error {
   readonly code = 'stream_misused';
   readonly retryable = false;
 }
+
+/** Another member owns the partition: nothing of the commit was kept, and its new owner works through the same entries. */
+export class StreamFencedError extends Error {
+  override readonly name = 'StreamFencedError';
+  readonly code = 'stream_fenced';
+  readonly retryable = false;
+}

@@ -35,7 +35,10 @@ export interface Source {
   partition: number;
 }
 
-/** A change of keyed state of a group's partition; `value` undefined removes the key. Keys are at most 200 bytes. */
+/**
+ * A change of keyed state of a group's partition; `value` undefined removes the key. Keys are at most 200 bytes.
+ * Two stages of one group, on two streams, are owned apart: each keeps keys of its own.
+ */
 export interface StateChange {
   key: string;
   value: Uint8Array | undefined;
@@ -69,24 +72,53 @@ export interface Retention {
   maxBytes: number;
 }
 
+/** One process's part in the work of a group of a stream: the log tells it which partitions are its own, both lanes of each. */
+export interface Member {
+  /** The partition is this member's until it is revoked or lost. */
+  granted(partition: number): void;
+  /** Another member is to have it. Resolves when what was under way has been committed and nothing more will be. */
+  revoked(partition: number): Promise<void>;
+  /** Another member may have it already: nothing more of it will be kept. Comes after a refused commit, too. */
+  lost(partition: number): void;
+}
+
+/** A member's place in its group. */
+export interface Membership {
+  /** Gives up what the member still owns, and the place. Let what is under way end first: what is committed later is refused. */
+  leave(): Promise<void>;
+}
+
 /**
  * A durable partitioned log with keyed state. Implementations: LMDB (embedded), Redis Streams (server).
- * Any number of processes or threads may append to a stream; a (group, lane, partition) has one reader at a time.
+ * Any number of processes or threads may append to a stream. The members of a group share its partitions: each has one
+ * owner at a time, and only the owner's commits are kept. Without members, whoever works for a group sees to it himself.
  */
 export interface StreamLog {
   /** Fixed at first start. */
   readonly partitions: number;
 
-  /** Resolves once every entry is durable (fsync), all of them or none. Appends of one caller keep their order. */
+  /**
+   * Resolves once every entry is durable (fsync). Each partition's entries are kept all or none; where it rejects, a part
+   * of the partitions may have been kept. Appends of one caller keep their order within a partition.
+   */
   append(entries: readonly Append[]): Promise<void>;
 
   /** Makes `group` known to the stream: from then on nothing it has not acknowledged is trimmed. Idempotent. */
   registerGroup(stream: string, group: string): Promise<void>;
 
+  /**
+   * Takes part in the work of a group. Members of all processes share its partitions evenly; one that goes, or is not
+   * heard of, is replaced. A log has one member per group and stream at a time.
+   */
+  join(stream: string, group: string, member: Member): Promise<Membership>;
+
   /** Entries after the group's acknowledged position, or after `after` where given; at most `maxEntries` and about `maxBytes`. */
   read(source: Source, options: { after?: number; maxEntries: number; maxBytes: number }): Promise<Entry[]>;
 
-  /** Output, state and acknowledgement together, durable when it resolves. */
+  /**
+   * Output, state and acknowledgement together, durable when it resolves. Rejects with `StreamFencedError` where another
+   * member owns the partition: nothing was kept.
+   */
   commit(commit: Commit): Promise<void>;
 
   /** Values of keys of a group's partition, in order; undefined where there is none. */

@@ -2,7 +2,18 @@ import { resolve } from 'node:path';
 import { lanes } from '#libs/contracts';
 import type { Clock, Logger } from '#libs/runtime';
 import { StreamCorruptError, StreamFailedError, StreamUsageError } from '../stream.errors.js';
-import type { Append, Commit, Entry, Lag, Place, Retention, Source, StreamLog } from '../stream.port.js';
+import type {
+  Append,
+  Commit,
+  Entry,
+  Lag,
+  Member,
+  Membership,
+  Place,
+  Retention,
+  Source,
+  StreamLog,
+} from '../stream.port.js';
 import { AppendSignals } from './append-signals.js';
 import { Committer } from './committer.js';
 import { type Environment, openEnvironment, readLaneTable } from './environment.js';
@@ -99,6 +110,15 @@ export class LmdbStreamLog implements StreamLog {
     if (environment.groups.doesExist(key)) return;
     const value = protect(Buffer.from(JSON.stringify({ registeredAt: this.options.clock.now() })));
     await committer.write({ kind: 'commit', appends: [], records: [{ table: environment.groups, key, value }] });
+  }
+
+  /** One process has the folder, and runs each stage in one of its threads: all partitions are its own. */
+  async join(stream: string, group: string, member: Member): Promise<Membership> {
+    checkName('stream', stream);
+    checkName('group', group);
+    this.mustBeOpen();
+    for (let partition = 0; partition < this.partitions; partition++) member.granted(partition);
+    return { leave: async () => undefined };
   }
 
   async read(

@@ -1,6 +1,12 @@
 import { type Clock, type Logger, sleep, systemClock } from '#libs/runtime';
 import type { StageBatch, StageResult } from '../stage.js';
-import { StreamCorruptError, StreamFailedError, StreamUnavailableError, StreamUsageError } from '../stream.errors.js';
+import {
+  StreamCorruptError,
+  StreamFailedError,
+  StreamFencedError,
+  StreamUnavailableError,
+  StreamUsageError,
+} from '../stream.errors.js';
 import type { Append, Entry, Source, StateChange, StreamLog } from '../stream.port.js';
 import type { BatchBudget } from './batch-budget.js';
 import { deadLettersOf, isTransient, messageOf } from './stage-failure.js';
@@ -19,8 +25,6 @@ export interface SourceWork {
   attempts: number;
   /** Least time between two batches, in milliseconds. */
   paceMs: number;
-  /** Aborted when the stage drains. */
-  signal: AbortSignal;
   handle(batch: StageBatch): Promise<StageResult | undefined>;
   reset(source: Source): Promise<void>;
 }
@@ -28,8 +32,14 @@ export interface SourceWork {
 const firstBackOffMs = 100;
 const longestBackOffMs = 10_000;
 
-/** Works through one (group, lane, partition): one batch at a time, in order, each committed before the next is read. */
+/**
+ * Works through one (group, lane, partition) for as long as this process owns it: one batch at a time, in order, each
+ * committed before the next is read.
+ */
 export class SourceWorker {
+  private readonly stopping = new AbortController();
+  /** The partition is another's: nothing more is committed. */
+  private abandoned = false;
   private position: number | undefined;
   private dirty = false;
   private tickDue = false;
@@ -58,9 +68,16 @@ export class SourceWorker {
     this.run();
   }
 
-  /** Resolves when what is under way has been committed. */
-  async idle(): Promise<void> {
+  /** Begins nothing more; resolves when what is under way has been committed. */
+  async drain(): Promise<void> {
+    this.stopping.abort();
     await this.running;
+  }
+
+  /** Begins and commits nothing more; resolves when the handler is back. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    await this.drain();
   }
 
   /** What it has been failing at for longer than `ms`. */
@@ -71,7 +88,7 @@ export class SourceWorker {
   }
 
   private run(): void {
-    if (this.running || this.work.signal.aborted) return;
+    if (this.running || this.stopping.signal.aborted) return;
     this.running = this.loop().then(
       () => {
         this.running = undefined;
@@ -86,7 +103,8 @@ export class SourceWorker {
   }
 
   private async loop(): Promise<void> {
-    const { turns, budget, log, signal } = this.work;
+    const { turns, budget } = this.work;
+    const { signal } = this.stopping;
     while ((this.dirty || this.tickDue) && !signal.aborted) {
       if (this.dirty && !this.tickDue) await this.pace();
       if (signal.aborted) return;
@@ -94,11 +112,7 @@ export class SourceWorker {
       if (this.dirty) {
         this.dirty = false;
         this.readAt = performance.now();
-        const options = { maxEntries: budget.maxEntries, maxBytes: budget.maxBytes };
-        const entries = await log.read(
-          this.source,
-          this.position === undefined ? options : { ...options, after: this.position },
-        );
+        const entries = await this.read();
         if (entries.length > 0) {
           this.dirty = true;
           const bytes = entries.reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -122,12 +136,35 @@ export class SourceWorker {
    */
   private async pace(): Promise<void> {
     const waitMs = this.readAt + this.work.paceMs - performance.now();
-    if (waitMs > 0 && !this.behind) await sleep(systemClock, waitMs, this.work.signal);
+    if (waitMs > 0 && !this.behind) await sleep(systemClock, waitMs, this.stopping.signal);
   }
 
-  /** Returns when all of `entries` have been committed or dead-lettered, or when the stage drains. */
+  /** The next batch; waits for as long as the stream cannot be read. */
+  private async read(): Promise<Entry[]> {
+    const { log, budget, clock, logger } = this.work;
+    const options = { maxEntries: budget.maxEntries, maxBytes: budget.maxBytes };
+    for (let failures = 0; !this.stopping.signal.aborted; ) {
+      try {
+        const entries = await log.read(
+          this.source,
+          this.position === undefined ? options : { ...options, after: this.position },
+        );
+        if (failures > 0) this.trouble = undefined;
+        return entries;
+      } catch (error) {
+        if (!(error instanceof StreamUnavailableError)) throw error;
+        if (failures === 0) logger.warn({ err: error, source: this.source }, 'a stage waits to read the stream');
+        this.trouble ??= { since: clock.now(), message: error.message };
+        await this.backOff(++failures);
+      }
+    }
+    return [];
+  }
+
+  /** Returns when all of `entries` have been committed or dead-lettered, or when the worker drains. */
   private async workThrough(entries: readonly Entry[]): Promise<void> {
-    const { attempts, signal } = this.work;
+    const { attempts } = this.work;
+    const { signal } = this.stopping;
     let left = entries;
     let size = left.length;
     let failures = 0;
@@ -204,15 +241,18 @@ export class SourceWorker {
     return { kind: 'failed', error, transient };
   }
 
-  /** Commits, waiting out a full disk; false where the stage drains before there is room. Nothing is kept then. */
+  /**
+   * Commits, waiting out a full disk. False where nothing is kept: the worker drains before there is room, or the
+   * partition has another owner.
+   */
   private async commit(
     upTo: number | undefined,
     append: readonly Append[],
     state: readonly StateChange[],
   ): Promise<boolean> {
-    const { log, metrics, logger, signal } = this.work;
+    const { log, metrics, logger } = this.work;
     const labels = { stream: this.source.stream, group: this.source.group };
-    for (let failures = 0; ; ) {
+    for (let failures = 0; !this.abandoned; ) {
       const stopTimer = metrics.commitSeconds.startTimer(labels);
       try {
         await log.commit({ source: this.source, upTo, append, state });
@@ -220,14 +260,25 @@ export class SourceWorker {
         this.trouble = undefined;
         return true;
       } catch (error) {
+        if (error instanceof StreamFencedError) return this.fenced(error);
         if (!(error instanceof StreamUnavailableError)) throw error;
         metrics.failures.inc({ ...labels, kind: 'commit' });
         if (failures === 0) logger.warn({ err: error, source: this.source }, 'a commit waits for the stream');
         this.trouble ??= { since: this.work.clock.now(), message: error.message };
         await this.backOff(++failures);
-        if (signal.aborted) return false;
+        if (this.stopping.signal.aborted) return false;
       }
     }
+    return false;
+  }
+
+  private fenced(error: StreamFencedError): false {
+    const { metrics, logger } = this.work;
+    this.abandoned = true;
+    this.stopping.abort();
+    metrics.failures.inc({ stream: this.source.stream, group: this.source.group, kind: 'fenced' });
+    logger.warn({ err: error, source: this.source }, 'a commit was refused: the partition has another owner');
+    return false;
   }
 
   private async deadLetter(entry: Entry, error: unknown): Promise<void> {
@@ -257,8 +308,8 @@ export class SourceWorker {
   }
 
   private backOff(failures: number): Promise<void> {
-    const { clock, signal } = this.work;
-    return sleep(clock, Math.min(longestBackOffMs, firstBackOffMs * 2 ** (failures - 1)), signal);
+    const delayMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** (failures - 1));
+    return sleep(this.work.clock, delayMs, this.stopping.signal);
   }
 }
 
