@@ -73,7 +73,7 @@ export default {
       name: 'apps-stand-alone',
       severity: 'error',
       from: { path: '^apps/([^/]+)/' },
-      to: { path: '^apps/', pathNot: '^apps/$1/' },
+      to: { path: '^apps/', pathNot: '^apps/($1/|operations-ports[.]ts$)' },
     },
     {
       name: 'simulator-imports-no-lib',

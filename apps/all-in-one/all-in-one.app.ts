@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessApiModule } from '#libs/access';
 import { AlertsApiModule } from '#libs/alerts';
-import { DeadLettersApiModule, DeadLettersStageModule } from '#libs/dead-letters';
+import { DeadLettersApiModule } from '#libs/dead-letters';
 import { DevicesApiModule, DevicesModule } from '#libs/devices';
 import { NormaliserApiModule } from '#libs/normaliser';
 import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
@@ -13,7 +13,7 @@ import { StreamModule } from '#libs/stream';
 import { TelemetryStoreModule } from '#libs/telemetry-store';
 import { Threads } from './threads.js';
 
-/** Every module on the embedded engines: the API, the notifier and the dead letters here, the rest in threads of its own. */
+/** Every module on the embedded engines: the API and the notifier here, the rest in threads of its own. */
 @Module({})
 export class AllInOneApp {
   static in(environment: Environment): DynamicModule {
@@ -34,7 +34,6 @@ export class AllInOneApp {
         AlertsApiModule,
         NotifierStageModule,
         NotifierApiModule,
-        DeadLettersStageModule,
         DeadLettersApiModule,
       ],
       providers: [configProvider(httpConfig), Threads],

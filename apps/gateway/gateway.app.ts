@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { DevicesModule } from '#libs/devices';
 import { GatewayModule } from '#libs/gateway';
 import { RegistryDbModule } from '#libs/registry-db';
-import { type Environment, RuntimeModule } from '#libs/runtime';
+import { type Environment, OperationsModule, RuntimeModule } from '#libs/runtime';
 import { StreamModule } from '#libs/stream';
 
 /** Holds device connections; the only process that devices reach. */
@@ -13,6 +13,7 @@ export class GatewayApp {
       module: GatewayApp,
       imports: [
         RuntimeModule.forRoot({ app: 'gateway', environment }),
+        OperationsModule,
         StreamModule,
         RegistryDbModule,
         DevicesModule,

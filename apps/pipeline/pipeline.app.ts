@@ -1,15 +1,16 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AlertsStageModule } from '#libs/alerts';
+import { DeadLettersStageModule } from '#libs/dead-letters';
 import { DevicesModule, PresenceStageModule } from '#libs/devices';
 import { NormaliserStageModule } from '#libs/normaliser';
 import { ReadingsStageModule } from '#libs/readings';
 import { RegistryDbModule } from '#libs/registry-db';
 import { RulesStageModule } from '#libs/rules';
-import { type Environment, RuntimeModule } from '#libs/runtime';
+import { type Environment, OperationsModule, RuntimeModule } from '#libs/runtime';
 import { StreamModule } from '#libs/stream';
 import { TelemetryStoreModule } from '#libs/telemetry-store';
 
-/** The stages between the raw stream and the notifications. */
+/** Every stage but the notifier: from the raw stream to the notifications, and the dead letters. */
 @Module({})
 export class PipelineApp {
   static in(environment: Environment): DynamicModule {
@@ -17,6 +18,7 @@ export class PipelineApp {
       module: PipelineApp,
       imports: [
         RuntimeModule.forRoot({ app: 'pipeline', environment }),
+        OperationsModule,
         StreamModule,
         TelemetryStoreModule,
         RegistryDbModule,
@@ -26,6 +28,7 @@ export class PipelineApp {
         PresenceStageModule,
         RulesStageModule,
         AlertsStageModule,
+        DeadLettersStageModule,
       ],
     };
   }

@@ -5,14 +5,20 @@ import type { DynamicModule, LoggerService, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ConfigError, declaredConfigs, type Environment, readConfig } from './config.js';
+import type { FastifyInstance } from 'fastify';
+import { CLOCK, type Clock } from './clock.js';
+import { type ConfigDefinition, ConfigError, declaredConfigs, type Environment, readConfig } from './config.js';
 import { HEALTH, type Health } from './health.js';
+import { FrontDoor } from './http/front-door.js';
+import type { OperationsConfig } from './http/http.config.js';
 import { createHttpAdapter } from './http/http-adapter.js';
 import { LIFECYCLE, type Lifecycle, startOrder } from './lifecycle.js';
 import { createLogger, LOGGER, type Logger } from './logger.js';
 import { METRICS, type Metrics } from './metrics.js';
 import { runtimeConfig } from './runtime.config.js';
 import { type Announcement, serveThread } from './thread.js';
+
+const requestGraceMs = 5_000;
 
 /** What an app's `main.ts` says of itself. */
 export interface AppOptions {
@@ -23,8 +29,10 @@ export interface AppOptions {
   strategy?: Type<CustomTransportStrategy>;
   /** Sets up the HTTP server before its routes are registered; apps without HTTP leave it out. */
   configure?: (app: NestFastifyApplication) => Promise<void>;
-  /** Starts listening; called after everything else has started. */
+  /** Starts listening; called before everything else, so that health tells what the process waits for. */
   listen?: (app: NestFastifyApplication) => Promise<void>;
+  /** Instead of `listen`: where a process without an API serves health and metrics. A thread serves neither. */
+  operations?: ConfigDefinition<OperationsConfig>;
   /** What the app tells its owner when it runs as a thread. */
   announce?: (app: NestFastifyApplication) => Announcement;
   /** True for the one process that may own embedded engines. */
@@ -46,14 +54,15 @@ export async function runApp(options: AppOptions): Promise<void> {
     checkSettings(options, environment);
     const app = await createApp(options, environment);
     if (isMainThread) stopOnSignal(app);
-    else serveThread(threadOf(app, options.announce?.(app) ?? {}));
+    await startApp(app, options);
+    if (!isMainThread) serveThread(threadOf(app, options.announce?.(app) ?? {}));
   } catch (error) {
     fail(options.name, error);
   }
 }
 
-/** Builds and starts an app; tests use it directly with an environment of their own. */
-export async function createApp(options: AppOptions, environment: Environment): Promise<NestFastifyApplication> {
+/** Builds an app; nothing of it runs yet. */
+async function createApp(options: AppOptions, environment: Environment): Promise<NestFastifyApplication> {
   const logger = createLogger(options.name, readConfig(runtimeConfig, environment).logLevel);
   const app = await NestFactory.create<NestFastifyApplication>(
     options.module(environment),
@@ -75,19 +84,40 @@ export async function createApp(options: AppOptions, environment: Environment): 
       },
     });
   }
-  const listen = options.listen;
+  const listen = listenerOf(options, environment);
   if (listen) {
-    lifecycle.add({ name: 'http', order: startOrder.api, start: () => listen(app), stop: () => app.close() });
+    const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+    const door = new FrontDoor(server, app.get<Clock>(CLOCK), () => lifecycle.problem);
+    lifecycle.add({ name: 'http', order: startOrder.http, start: () => listen(app), stop: () => app.close() });
+    lifecycle.add({
+      name: 'requests',
+      order: startOrder.api,
+      start: async () => door.open(),
+      stop: () => door.close(requestGraceMs),
+    });
   }
   await options.configure?.(app);
-  await app.init();
-  await lifecycle.start();
-  await options.started?.(app);
   return app;
 }
 
-/** Drains a started app. */
-export async function stopApp(app: NestFastifyApplication): Promise<void> {
+function listenerOf({ listen, operations }: AppOptions, environment: Environment): AppOptions['listen'] {
+  if (!operations || !isMainThread) return listen;
+  const { port, host } = readConfig(operations, environment);
+  return async (app) => {
+    await app.listen(port, host);
+  };
+}
+
+async function startApp(app: NestFastifyApplication, options: AppOptions): Promise<void> {
+  await app.init();
+  const lifecycle = app.get<Lifecycle>(LIFECYCLE);
+  await lifecycle.start();
+  // Told to stop meanwhile, it never ran.
+  if (lifecycle.problem === undefined) await options.started?.(app);
+}
+
+/** Drains an app, started or still starting. */
+async function stopApp(app: NestFastifyApplication): Promise<void> {
   await app.get<Lifecycle>(LIFECYCLE).stop();
   await app.close();
 }

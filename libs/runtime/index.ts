@@ -22,3 +22,4 @@ export * from './metrics.js';
 export * from './runtime.config.js';
 export * from './runtime.module.js';
 export { type Announcement, AppThread } from './thread.js';
+export * from './transient.js';

@@ -34,7 +34,15 @@ export class RuntimeModule {
         },
         { provide: METRICS, useClass: Metrics },
         { provide: HEALTH, useClass: Health },
-        { provide: LIFECYCLE, useFactory: (logger: Logger) => new Lifecycle(logger), inject: [LOGGER] },
+        {
+          provide: LIFECYCLE,
+          useFactory: (logger: Logger, clock: Clock, health: Health) => {
+            const lifecycle = new Lifecycle(logger, clock);
+            health.add('process', () => lifecycle.problem);
+            return lifecycle;
+          },
+          inject: [LOGGER, CLOCK, HEALTH],
+        },
       ],
       exports: [ENVIRONMENT, CLOCK, LOGGER, METRICS, HEALTH, LIFECYCLE, runtimeConfig.KEY],
     };

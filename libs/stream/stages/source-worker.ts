@@ -1,4 +1,4 @@
-import { type Clock, type Logger, sleep, systemClock } from '#libs/runtime';
+import { type Clock, isTransient, type Logger, sleep, systemClock } from '#libs/runtime';
 import type { StageBatch, StageResult } from '../stage.js';
 import {
   StreamCorruptError,
@@ -9,7 +9,7 @@ import {
 } from '../stream.errors.js';
 import type { Append, Entry, Source, StateChange, StreamLog } from '../stream.port.js';
 import type { BatchBudget } from './batch-budget.js';
-import { deadLettersOf, isTransient, messageOf } from './stage-failure.js';
+import { deadLettersOf, messageOf } from './stage-failure.js';
 import type { StageMetrics } from './stage-metrics.js';
 import type { Turns } from './turns.js';
 

@@ -1,34 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeDeadLetters, streams } from '#libs/contracts';
-import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
-import { deadLettersOf, isTransient } from './stage-failure.js';
-
-const coded = (code: string, more: object = {}) => Object.assign(new Error(code), { code, ...more });
-
-describe('isTransient', () => {
-  it.each([
-    ['a refused connection', coded('ECONNREFUSED'), true],
-    ['a socket file that is not there', coded('ENOENT', { syscall: 'connect' }), true],
-    ['a file that is not there', coded('ENOENT', { syscall: 'open' }), false],
-    ['PostgreSQL shutting down', coded('57P01'), true],
-    ['a deadlock', coded('40P01'), true],
-    ['a unique violation', coded('23505'), false],
-    ['an engine down, wrapped', new Error('query', { cause: coded('08006') }), true],
-    ['a full stream', new StreamUnavailableError('full'), true],
-    ['a failed stream', new StreamFailedError('failed'), false],
-    ['an error that says so', Object.assign(new Error('later'), { retryable: true }), true],
-    [
-      'an error that denies it, around one that does not',
-      Object.assign(new Error('never', { cause: coded('ECONNRESET') }), { retryable: false }),
-      false,
-    ],
-    ['a bug', new TypeError('x is undefined'), false],
-    ['no error at all', 'text', false],
-    ['nothing', undefined, false],
-  ])('%s', (_, error, expected) => {
-    expect(isTransient(error)).toBe(expected);
-  });
-});
+import { deadLettersOf } from './stage-failure.js';
 
 describe('deadLettersOf', () => {
   const source = { stream: 'readings', group: 'rules', lane: 'urgent' as const, partition: 7 };

@@ -8,41 +8,6 @@ import {
 } from '#libs/contracts';
 import type { Append, Entry, Source } from '../stream.port.js';
 
-const transientCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-/** SQLSTATE: connection, resources, operator intervention, serialization, deadlock, lock not available. */
-const transientSqlStates = /^(08|53|57)...$|^40001$|^40P01$|^55P03$/;
-const deepestCause = 6;
-
-/**
- * Whether a failure says "not now" rather than "not this": an engine is down or overloaded. Such a batch is retried for as
- * long as it takes and never dead-lettered. An error may say so itself with `retryable: true`.
- */
-export function isTransient(error: unknown): boolean {
-  let cause = error;
-  for (let depth = 0; depth < deepestCause && typeof cause === 'object' && cause !== null; depth++) {
-    const { retryable, code, syscall, message, cause: next } = cause as Record<string, unknown>;
-    if (typeof retryable === 'boolean') return retryable;
-    // A socket file that is not there yet.
-    if (code === 'ENOENT' && syscall === 'connect') return true;
-    if (typeof code === 'string' && (transientCodes.has(code) || transientSqlStates.test(code))) return true;
-    if (typeof message === 'string' && /^(Connection terminated|timeout exceeded when trying to connect)/.test(message))
-      return true;
-    cause = next;
-  }
-  return false;
-}
-
 /** The dead letters of an entry that its stage cannot take: one per message where it is raw, else the entry whole. */
 export function deadLettersOf(source: Source, entry: Entry, error: unknown, now: number): Append[] {
   if (source.stream === streams.deadLetters) return [];
