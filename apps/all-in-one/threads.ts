@@ -64,10 +64,10 @@ export class Threads {
 
   private environmentOf(name: keyof typeof registryPool): Environment {
     const url = this.registry.url;
+    const embedded = { REGISTRY_KIND: 'postgresql', REGISTRY_URL: url, REGISTRY_POOL_SIZE: registryPool[name] };
     return {
       ...this.environment,
-      ...(url === undefined ? {} : { REGISTRY_KIND: 'postgresql', REGISTRY_URL: url }),
-      REGISTRY_POOL_SIZE: registryPool[name],
+      ...(url === undefined ? {} : embedded),
       REGISTRY_MIGRATE: 'false',
     };
   }

@@ -10,20 +10,19 @@ export const registryDbConfig = defineConfig('registry-db', {
   ),
   url: setting.secret(
     'REGISTRY_URL',
-    'PostgreSQL connection URL, for REGISTRY_KIND=postgresql: postgresql://user:password@host:5432/database.',
+    'PostgreSQL connection URL, for REGISTRY_KIND=postgresql: postgresql://user:password@host:5432/database. For TLS add ?sslmode=verify-full, and &sslrootcert=/path/ca.pem where the authority is your own.',
   ),
   poolSize: setting.integer(
     'REGISTRY_POOL_SIZE',
-    3,
-    'Most connections of one process or thread to the registry.',
-    1,
+    0,
+    'Most connections of one process or thread to the registry; 0 is 3 to the embedded one and 10 to a server.',
+    0,
     100,
   ),
-  migrate: setting.choice(
+  migrate: setting.flag(
     'REGISTRY_MIGRATE',
-    ['auto', 'true', 'false'],
-    'auto',
-    'Whether this process brings the schema up to date at start: auto (embedded only), true or false.',
+    true,
+    'Whether this process brings the schema up to date at start, one process at a time; false waits until another has.',
   ),
 });
 export type RegistryDbConfig = ConfigOf<typeof registryDbConfig>;

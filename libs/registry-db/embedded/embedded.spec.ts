@@ -7,16 +7,21 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import { copyTestRegistry, describeRegistry, openTestRegistry, type TestRegistry } from '../testing/index.js';
+import {
+  copyTestRegistry,
+  describeRegistry,
+  type EmbeddedTestRegistry,
+  openEmbeddedTestRegistry,
+} from '../testing/index.js';
 import { lockDirectory } from './directory-lock.js';
 import { startEmbeddedRegistry } from './start-embedded.js';
 
-describeRegistry('the embedded engine', openTestRegistry);
+describeRegistry('the embedded engine', openEmbeddedTestRegistry);
 
 describe('durability', () => {
-  let registry: TestRegistry;
+  let registry: EmbeddedTestRegistry;
   beforeAll(async () => {
-    registry = await openTestRegistry();
+    registry = await openEmbeddedTestRegistry();
     const client = await connect(registry.url);
     await client.query('create table kept (n int primary key)');
     await client.end();

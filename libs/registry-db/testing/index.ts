@@ -1,2 +1,9 @@
 export { describeRegistry } from './registry.contract.js';
-export { copyTestRegistry, openTestRegistry, type TestRegistry } from './test-registry.js';
+export {
+  copyTestRegistry,
+  type EmbeddedTestRegistry,
+  openEmbeddedTestRegistry,
+  openTestRegistry,
+  type RegistryEngine,
+  type TestRegistry,
+} from './test-registry.js';

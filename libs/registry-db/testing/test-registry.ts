@@ -1,43 +1,97 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Client } from 'pg';
+import { type ServerProcess, startServer } from '#libs/runtime/testing';
 import type { Database } from '../database.js';
 import { startEmbeddedRegistry } from '../embedded/start-embedded.js';
 import { migrateRegistry, migrationsFolder } from '../migrate.js';
 import { openDatabase } from '../open-database.js';
+
+/** What a test's registry runs on. */
+export type RegistryEngine = 'embedded' | 'postgresql';
 
 /** A registry of its own for one test file: the real engine, migrated, empty. */
 export interface TestRegistry {
   database: Database;
   /** For REGISTRY_URL, with REGISTRY_KIND=postgresql. */
   url: string;
+  /** A server's, where it is ours to end, freeze and start again. */
+  server: ServerProcess | undefined;
+  stop(): Promise<void>;
+}
+
+/** A test's registry on the embedded engine. */
+export interface EmbeddedTestRegistry extends TestRegistry {
   /** The folder it lives in, as DATA_DIR/registry would be. */
   directory: string;
   syncs(): number;
-  stop(): Promise<void>;
+}
+
+/** Connections of the pool that a test is given. */
+const poolSizes = { embedded: 3, postgresql: 10 } as const;
+
+/** Opens a migrated, empty registry on the engine, the embedded one unless told otherwise. */
+export async function openTestRegistry(engine: RegistryEngine = 'embedded'): Promise<TestRegistry> {
+  return engine === 'embedded' ? await openEmbeddedTestRegistry() : await openServerTestRegistry();
 }
 
 /**
  * Opens a registry in a temporary folder. The engine's first start takes seconds: it is done once per set of
  * migrations, and the folder it leaves is copied for each test.
  */
-export async function openTestRegistry(): Promise<TestRegistry> {
+export async function openEmbeddedTestRegistry(): Promise<EmbeddedTestRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'citysense-test-registry-'));
   await copyTestRegistry(directory);
   const running = await startEmbeddedRegistry(directory);
-  const { pool, database } = openDatabase(running.url, 3);
+  const { pool, database } = openDatabase(running.url, poolSizes.embedded);
   return {
     database,
     url: running.url,
+    server: undefined,
     directory,
     syncs: running.syncs,
     stop: async () => {
       await pool.end();
       await running.stop();
       await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Opens a registry on a PostgreSQL server: in a database of its own on the one given, else on a server of its own. */
+async function openServerTestRegistry(): Promise<TestRegistry> {
+  const server = await startServer('postgresql');
+  const name = `citysense_test_${randomBytes(6).toString('hex')}`;
+  const url = new URL(server.url);
+  const administer = async (statement: string) => {
+    const client = new Client({ connectionString: server.url });
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  };
+  try {
+    await administer(`create database ${name}`);
+    url.pathname = `/${name}`;
+    await migrateRegistry(url.href);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  const { pool, database } = openDatabase(url.href, poolSizes.postgresql);
+  // A test may end the server under its connections.
+  pool.on('error', () => undefined);
+  return {
+    database,
+    url: url.href,
+    server: server.process,
+    stop: async () => {
+      await pool.end();
+      if (!server.process) await administer(`drop database ${name} with (force)`);
+      await server.stop();
     },
   };
 }

@@ -79,8 +79,8 @@ export const servers: Record<ServerKind, ServerProgram> = {
       const set = [`unix_socket_directories=${place.dir}`, 'listen_addresses=127.0.0.1', ...place.settings];
       return ['-D', data, '-p', String(place.port), ...set.flatMap((one) => ['-c', one])];
     },
-    // SSLRequest, answered by one byte as soon as connections are taken.
-    probe: (port) => exchange(port, Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]), /^[NS]/),
+    // A server that still recovers refuses the start of a session with an error, E.
+    probe: (port) => exchange(port, sessionStart('citysense', 'postgres'), /^R/),
     url: (port) => `postgresql://citysense@127.0.0.1:${port}/postgres`,
   },
   influxdb: {
@@ -143,6 +143,15 @@ function initialise(data: string, target: SpawnTarget): void {
   const spawned = spawnTarget(initdb, args);
   const { status, stderr } = spawnSync(spawned.command, spawned.args, { ...spawned.options, encoding: 'utf8' });
   if (status !== 0) throw new Error(`initdb ended with ${status}: ${stderr}`);
+}
+
+/** PostgreSQL's StartupMessage, protocol 3.0. */
+function sessionStart(user: string, database: string): Buffer {
+  const parameters = Buffer.from(`user\0${user}\0database\0${database}\0\0`);
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(head.length + parameters.length, 0);
+  head.writeInt32BE(3 << 16, 4);
+  return Buffer.concat([head, parameters]);
 }
 
 /** Connects, sends, and resolves when the answer begins as expected (at once after connecting where nothing is). */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { type SpawnTarget, spawnTarget } from './where.js';
 
 /** A server program as a child process, or in a container, that a test can end, freeze and start again. */
@@ -72,10 +73,37 @@ export class ServerProcess {
   private signal(signal: NodeJS.Signals, child = this.child): void {
     if (this.target.kind === 'container') {
       spawnSync('docker', ['kill', `--signal=${signal}`, this.target.container], { stdio: 'ignore' });
-    } else child?.kill(signal);
+      return;
+    }
+    // PostgreSQL's sessions are processes of their own, which would go on. Only its first is to be asked to stop.
+    const children = signal === 'SIGINT' || child?.pid === undefined ? [] : childrenOf(child.pid);
+    child?.kill(signal);
+    for (const pid of children) sendTo(pid, signal);
   }
 
   private keep(text: string): void {
     this.output = (this.output + text).slice(-4_000);
+  }
+}
+
+/** The processes that `parent` has started, where the system tells. */
+function childrenOf(parent: number): number[] {
+  const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
+  return pids.map(Number).filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // Field 4, counted after the command in parentheses, which may hold anything.
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function sendTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended by itself.
   }
 }
