@@ -30,6 +30,7 @@ const apart = [...features, 'stream', 'telemetry-store', 'registry-db'].map((lib
 
 const drivers = {
   lmdb: '^libs/(stream|telemetry-store)/',
+  ioredis: '^libs/stream/redis/',
   '@duckdb/node-api': '^libs/telemetry-store/duckdb/',
   '@electric-sql/pglite': '^libs/registry-db/embedded/',
   pg: '^libs/registry-db/',

@@ -1,22 +1,57 @@
+import { z } from 'zod';
 import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
+
+const redisUrl = z
+  .string()
+  .refine((text) => text.split(',').every((url) => URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)), {
+    error: 'set it to redis:// or rediss:// URLs, with commas between',
+  })
+  .default('redis://127.0.0.1:6379');
 
 /** Settings of the log between the stages. */
 export const streamConfig = defineConfig('stream', {
   kind: {
     ...setting.choice(
       'STREAM_KIND',
-      ['lmdb'],
+      ['lmdb', 'redis'],
       'lmdb',
-      'Engine of the log between the stages: lmdb (embedded, in DATA_DIR/stream).',
+      'Engine of the log between the stages: lmdb (embedded, in DATA_DIR/stream), redis (Redis Streams, at REDIS_URL).',
     ),
     embedded: 'lmdb' as const,
   },
   partitions: setting.integer(
     'STREAM_PARTITIONS',
-    16,
-    'Partitions of every stream; fixed at first start, and a start with another number is refused.',
-    1,
+    0,
+    'Partitions of every stream, 0 for 16 (lmdb) or 64 (redis); fixed at first start, another number is refused.',
+    0,
     1024,
+  ),
+  redisUrl: {
+    env: 'REDIS_URL',
+    schema: redisUrl,
+    doc: 'Redis 7 or later, redis://[user:password@]host[:port], rediss:// for TLS; some nodes with commas between for a cluster.',
+    secret: true,
+  },
+  redisPrefix: {
+    env: 'STREAM_REDIS_PREFIX',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,32}$/, 'set it to 1 to 32 of A-Z a-z 0-9 _ . -')
+      .default('cs'),
+    doc: 'What all keys and channels in Redis begin with.',
+  },
+  leaseMs: setting.integer(
+    'STREAM_LEASE_MS',
+    10_000,
+    'How long a process that is not heard of keeps its partitions, where several share them (redis).',
+    500,
+    600_000,
+  ),
+  maxBacklogBytes: setting.integer(
+    'STREAM_MAX_BACKLOG_BYTES',
+    256 * 2 ** 20,
+    'How much of one partition and lane may wait for a stage before intake is held up (redis).',
+    1_048_576,
   ),
   stageAttempts: setting.integer(
     'STREAM_STAGE_ATTEMPTS',

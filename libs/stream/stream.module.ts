@@ -10,6 +10,8 @@ import {
   type Lifecycle,
   LOGGER,
   type Logger,
+  METRICS,
+  type Metrics,
   type RuntimeConfig,
   runtimeConfig,
   startOrder,
@@ -20,6 +22,9 @@ import { type StreamConfig, streamConfig } from './stream.config.js';
 import { STREAM, type StreamLog } from './stream.port.js';
 import { StreamRetention } from './stream-retention.js';
 import { StreamServer } from './stream-server.js';
+
+/** How many partitions a new stream has, unless STREAM_PARTITIONS says otherwise. */
+const partitionsOf = { lmdb: 16, redis: 64 };
 
 /** Provides the stream and the transport that feeds the stages from it. */
 @Global()
@@ -35,13 +40,14 @@ import { StreamServer } from './stream-server.js';
         logger: Logger,
         lifecycle: Lifecycle,
         health: Health,
+        metrics: Metrics,
       ): Promise<StreamLog> => {
-        const { log, problem } = await chooseLog(config, runtime, clock, logger);
+        const { log, problem } = await chooseLog(config, runtime, { clock, logger, metrics });
         lifecycle.add({ name: 'stream', order: startOrder.engines, start: () => log.start(), stop: () => log.stop() });
         health.add('stream', problem);
         return log;
       },
-      inject: [streamConfig.KEY, runtimeConfig.KEY, CLOCK, LOGGER, LIFECYCLE, HEALTH],
+      inject: [streamConfig.KEY, runtimeConfig.KEY, CLOCK, LOGGER, LIFECYCLE, HEALTH, METRICS],
     },
     StageControllers,
     StageFactory,
@@ -54,17 +60,24 @@ export class StreamModule {}
 
 /** The one place where the stream's engine is chosen. */
 async function chooseLog(
-  { kind, partitions, reserveBytes }: StreamConfig,
+  config: StreamConfig,
   { dataDir }: RuntimeConfig,
-  clock: Clock,
-  logger: Logger,
+  surroundings: { clock: Clock; logger: Logger; metrics: Metrics },
 ): Promise<{ log: StreamLog; problem: () => string | undefined }> {
+  const { kind, reserveBytes, redisPrefix: prefix, leaseMs, maxBacklogBytes } = config;
+  const partitions = config.partitions || partitionsOf[kind];
   switch (kind) {
     case 'lmdb': {
       const { LmdbStreamLog } = await import('./lmdb/index.js');
       const path = join(dataDir, 'stream');
-      const onFatal = (error: Error) => endProcess(logger, error);
-      const log = new LmdbStreamLog({ path, partitions, reserveBytes, clock, logger, onFatal });
+      const onFatal = (error: Error) => endProcess(surroundings.logger, error);
+      const log = new LmdbStreamLog({ ...surroundings, path, partitions, reserveBytes, onFatal });
+      return { log, problem: () => log.problem() };
+    }
+    case 'redis': {
+      const { RedisStreamLog } = await import('./redis/index.js');
+      const urls = config.redisUrl.split(',').map((url) => url.trim());
+      const log = new RedisStreamLog({ ...surroundings, urls, prefix, partitions, leaseMs, maxBacklogBytes });
       return { log, problem: () => log.problem() };
     }
   }

@@ -1,18 +1,8 @@
 import { type Lane, lanes } from '#libs/contracts';
-import { StreamUsageError } from '../stream.errors.js';
+import { checkStateKey } from '../entry-check.js';
 
 /** Positions are 64-bit on disk; in memory they are numbers, good to 2^53. */
 const maxPosition = Number.MAX_SAFE_INTEGER;
-const maxNameBytes = 64;
-const maxStateKeyBytes = 200;
-const namePattern = /^[a-z0-9][a-z0-9._-]*$/;
-
-/** Throws `StreamUsageError` for a stream or group name that the log does not keep. */
-export function checkName(kind: 'stream' | 'group', name: string): void {
-  if (name.length > maxNameBytes || !namePattern.test(name)) {
-    throw new StreamUsageError(`${kind} name "${name}" is not 1 to ${maxNameBytes} of a-z 0-9 . _ -`);
-  }
-}
 
 /** `<stream> 0 <lane>`: the record of where a lane of a stream stands. */
 export function laneKey(stream: string, lane: Lane): Buffer {
@@ -81,10 +71,7 @@ export function statePrefix(group: string, partition: number): Buffer {
 
 /** A state key; the caller's key follows the prefix as UTF-8. Throws `StreamUsageError` above 200 bytes. */
 export function stateKey(prefix: Buffer, key: string): Buffer {
-  const bytes = Buffer.byteLength(key);
-  if (bytes > maxStateKeyBytes) {
-    throw new StreamUsageError(`state key of ${bytes} bytes is longer than ${maxStateKeyBytes}: ${key.slice(0, 40)}…`);
-  }
+  const bytes = checkStateKey(key);
   const full = Buffer.allocUnsafe(prefix.length + bytes);
   prefix.copy(full);
   full.write(key, prefix.length);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { lanes } from '#libs/contracts';
 import type { Clock, Logger } from '#libs/runtime';
+import { checkAppend, checkName } from '../entry-check.js';
 import { StreamCorruptError, StreamFailedError, StreamUsageError } from '../stream.errors.js';
 import type {
   Append,
@@ -19,16 +20,7 @@ import { Committer } from './committer.js';
 import { type Environment, openEnvironment, readLaneTable } from './environment.js';
 import { GroupWriter } from './group-writer.js';
 import { readState, scanState, stateRecords } from './keyed-state.js';
-import {
-  acknowledgementKey,
-  checkName,
-  entryKey,
-  entryKeyEnd,
-  groupIn,
-  groupKey,
-  laneKey,
-  positionIn,
-} from './keys.js';
+import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn } from './keys.js';
 import { lastIn } from './lane-table.js';
 import { protect, readEntry } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
@@ -50,7 +42,6 @@ export interface LmdbStreamLogOptions {
   beforeCommit?: () => void;
 }
 
-const maxEntryBytes = 16 * 2 ** 20;
 const lookMs = 10_000;
 const safetyWakeMs = 2_000;
 /** How long after a commit the bulk lane's writes gather for the next: a device's PUBACK waits for one of these. */
@@ -97,7 +88,7 @@ export class LmdbStreamLog implements StreamLog {
 
   async append(entries: readonly Append[]): Promise<void> {
     if (entries.length === 0) return;
-    for (const entry of entries) this.checkAppend(entry);
+    for (const entry of entries) checkAppend(entry, this.partitions);
     const patienceMs = entries.every(({ lane }) => lane === 'bulk') ? appendPatienceMs : 0;
     await this.mustBeOpen().committer.write({ kind: 'append', patienceMs, appends: entries, records: [] });
   }
@@ -135,7 +126,7 @@ export class LmdbStreamLog implements StreamLog {
   async commit({ source, upTo, append, state }: Commit): Promise<void> {
     const { environment, committer } = this.mustBeOpen();
     const { stream, group, lane, partition } = source;
-    for (const entry of append) this.checkAppend(entry);
+    for (const entry of append) checkAppend(entry, this.partitions);
     const records = stateRecords(environment, group, partition, state);
     if (upTo !== undefined) {
       environment.root.resetReadTxn();
@@ -283,16 +274,6 @@ export class LmdbStreamLog implements StreamLog {
       throw error;
     }
     return entries;
-  }
-
-  private checkAppend({ stream, partition, data }: Append): void {
-    checkName('stream', stream);
-    if (!(Number.isInteger(partition) && partition >= 0 && partition < this.partitions)) {
-      throw new StreamUsageError(`partition ${partition} of ${stream} is not 0 to ${this.partitions - 1}`);
-    }
-    if (data.byteLength > maxEntryBytes) {
-      throw new StreamUsageError(`an entry of ${data.byteLength} bytes for ${stream} is larger than ${maxEntryBytes}`);
-    }
   }
 }
 

@@ -1,0 +1,277 @@
+import { createHash } from 'node:crypto';
+
+/** A Lua script, run as one indivisible step on the slot of its keys. */
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+  readonly sha: string;
+}
+
+function script(name: string, lua: string): Script {
+  return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+/** Appends `ARGV[first]` and the next to a place. A tail is `<last position> <bytes since ever>`. */
+const addEntries = `
+local function whole(number) return string.format('%.0f', number) end
+local function tailOf(tails, field)
+  local position, total = string.match(redis.call('HGET', tails, field) or '0 0', '^(%d+) (%d+)$')
+  return tonumber(position), tonumber(total)
+end
+local function add(key, tails, field, at, first, count)
+  local position, total = tailOf(tails, field)
+  for index = first, first + count - 1 do
+    position = position + 1
+    total = total + #ARGV[index]
+    redis.call('XADD', key, '0-' .. whole(position), 'data', ARGV[index], 'at', at, 'total', whole(total))
+  end
+  redis.call('HSET', tails, field, whole(position) .. ' ' .. whole(total))
+end
+local function addPlaces(firstKey, tails, at, index)
+  for key = firstKey, #KEYS do
+    local count = tonumber(ARGV[index + 3])
+    add(KEYS[key], tails, ARGV[index], at, index + 4, count)
+    redis.call('PUBLISH', ARGV[index + 1], ARGV[index + 2])
+    index = index + 4 + count
+  end
+  return index
+end
+`;
+
+const timeAndPositions = `
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+local function positionIn(id) return tonumber(string.match(id, '%-(%d+)$')) end
+local function groupsOf(key)
+  local found = {}
+  local groups = redis.pcall('XINFO', 'GROUPS', key)
+  if groups.err then return found end
+  for _, group in ipairs(groups) do
+    local one = {}
+    for index = 1, #group, 2 do one[group[index]] = group[index + 1] end
+    found[#found + 1] = { name = one['name'], acknowledged = positionIn(one['last-delivered-id']) }
+  end
+  return found
+end
+`;
+
+/**
+ * An append. KEYS: producer, tails, then the streams. ARGV: sequence, seconds the producer is remembered, time, then for
+ * each stream its field, channel, notice, number of entries, entries. Answers 0 where it had been kept already.
+ */
+export const appendScript = script(
+  'append',
+  `${addEntries}
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+addPlaces(3, KEYS[2], ARGV[3], 4)
+return 1`,
+);
+
+/**
+ * What comes out of another partition's outbox. KEYS: arrived, tails, then the streams. ARGV: position of the last entry in
+ * the outbox, name of the outbox, time, number of entries, then for each its position, number of its key, field, channel,
+ * notice, entry. Those that have arrived before are left out.
+ */
+export const arriveScript = script(
+  'arrive',
+  `${addEntries}
+local arrived = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
+if arrived >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[1])
+for entry = 0, tonumber(ARGV[4]) - 1 do
+  local index = 5 + entry * 6
+  if tonumber(ARGV[index]) > arrived then
+    add(KEYS[tonumber(ARGV[index + 1])], KEYS[2], ARGV[index + 2], ARGV[3], index + 5, 1)
+    redis.call('PUBLISH', ARGV[index + 3], ARGV[index + 4])
+  end
+end
+return 1`,
+);
+
+/**
+ * A stage's commit. KEYS: owner, source, state, commits, outbox, tails, then the streams it appends to. ARGV: token ('' for
+ * none), producer, sequence, name of the source, group, position to acknowledge ('' for none), field of the source, time,
+ * number of keys set, (key, value)..., number of keys removed, keys..., number of entries for other partitions,
+ * (partition, field, entry)..., then as for an append.
+ *
+ * Where Redis is full, a commit that only acknowledges is still kept, because that is what makes room: its first write is
+ * one that a full Redis takes, and the rest of a script follows its first write. Any other begins with one that it refuses.
+ */
+export const commitScript = script(
+  'commit',
+  `${addEntries}${timeAndPositions}
+local producer, sequence = string.match(redis.call('HGET', KEYS[4], ARGV[4]) or '', '^(%S+) (%d+)$')
+if producer == ARGV[2] and tonumber(sequence) >= tonumber(ARGV[3]) then return {'kept'} end
+local owner = redis.call('HMGET', KEYS[1], 'token', 'until')
+if ARGV[1] ~= '' then
+  if owner[1] ~= ARGV[1] then return {'fenced'} end
+elseif owner[2] and tonumber(owner[2]) > now() then return {'fenced'} end
+local upTo = tonumber(ARGV[6])
+local known = false
+if upTo then
+  local acknowledged = 0
+  for _, group in ipairs(groupsOf(KEYS[2])) do
+    if group.name == ARGV[5] then
+      known = true
+      acknowledged = group.acknowledged
+    end
+  end
+  local last = tailOf(KEYS[6], ARGV[7])
+  if upTo < acknowledged or upTo > last then return {'range', whole(acknowledged), whole(last)} end
+end
+local sets = tonumber(ARGV[9])
+local removals = tonumber(ARGV[10 + sets * 2])
+local foreign = tonumber(ARGV[11 + sets * 2 + removals])
+local kept = ARGV[2] .. ' ' .. ARGV[3]
+if known and foreign == 0 and #KEYS == 6 then
+  redis.call('XGROUP', 'SETID', KEYS[2], ARGV[5], '0-' .. ARGV[6], 'ENTRIESREAD', ARGV[6])
+  redis.call('HSET', KEYS[4], ARGV[4], kept)
+else
+  redis.call('HSET', KEYS[4], ARGV[4], kept)
+  if upTo and not known then redis.call('XGROUP', 'CREATE', KEYS[2], ARGV[5], '0', 'MKSTREAM', 'ENTRIESREAD', '0') end
+  if upTo then redis.call('XGROUP', 'SETID', KEYS[2], ARGV[5], '0-' .. ARGV[6], 'ENTRIESREAD', ARGV[6]) end
+end
+local index = 10
+while sets > 0 do
+  local some = math.min(sets, 500)
+  redis.call('HSET', KEYS[3], unpack(ARGV, index, index + some * 2 - 1))
+  index = index + some * 2
+  sets = sets - some
+end
+index = index + 1
+while removals > 0 do
+  local some = math.min(removals, 500)
+  redis.call('HDEL', KEYS[3], unpack(ARGV, index, index + some - 1))
+  index = index + some
+  removals = removals - some
+end
+index = index + 1
+for _ = 1, foreign do
+  redis.call('XADD', KEYS[5], '0-*', 'partition', ARGV[index], 'field', ARGV[index + 1], 'data', ARGV[index + 2])
+  index = index + 3
+end
+addPlaces(7, KEYS[6], ARGV[8], index)
+return {'kept'}`,
+);
+
+/**
+ * Where streams of a partition stand. KEYS: tails, then the streams; ARGV: their fields. Answers for each: last position,
+ * bytes since ever, and per group: name, acknowledged position, time of its oldest unacknowledged entry ('' for none),
+ * bytes since ever before that entry.
+ */
+export const standingScript = script(
+  'standing',
+  `${addEntries}${timeAndPositions}
+local answer = {}
+for key = 2, #KEYS do
+  local position, total = tailOf(KEYS[1], ARGV[key - 1])
+  local one = { whole(position), whole(total) }
+  for _, group in ipairs(groupsOf(KEYS[key])) do
+    local at, before = '', whole(total)
+    if group.acknowledged < position then
+      local oldest = redis.call('XRANGE', KEYS[key], '(0-' .. whole(group.acknowledged), '+', 'COUNT', 1)[1]
+      if oldest then
+        at = oldest[2][4]
+        before = whole(tonumber(oldest[2][6]) - #oldest[2][2])
+      end
+    end
+    one[#one + 1] = { group.name, whole(group.acknowledged), at, before }
+  end
+  answer[#answer + 1] = one
+end
+return answer`,
+);
+
+/**
+ * What of a stream may go: the entries that every group has acknowledged, in at most ARGV[2] pieces. KEYS: stream, tails.
+ * ARGV: field, pieces. Answers the bytes since ever before the first entry, those in all, and per piece its last position,
+ * the latest time in it as far as looked at, and the bytes since ever at its end.
+ */
+export const piecesScript = script(
+  'pieces',
+  `${addEntries}${timeAndPositions}
+local limit, total = tailOf(KEYS[2], ARGV[1])
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if not first then return { whole(total), whole(total) } end
+local answer = { whole(tonumber(first[2][6]) - #first[2][2]), whole(total) }
+for _, group in ipairs(groupsOf(KEYS[1])) do limit = math.min(limit, group.acknowledged) end
+local position = positionIn(first[1])
+local step = math.max(1, math.ceil((limit - position + 1) / tonumber(ARGV[2])))
+local latest = tonumber(first[2][4])
+position = position - 1
+while position < limit do
+  position = math.min(limit, position + step)
+  local found = redis.call('XRANGE', KEYS[1], '0-' .. whole(position), '0-' .. whole(position))[1]
+  latest = math.max(latest, tonumber(found[2][4]))
+  answer[#answer + 1] = { whole(position), whole(latest), found[2][6] }
+end
+return answer`,
+);
+
+/** Cuts a stream up to a position, never past what a group owes. KEYS: stream. ARGV: position. Answers how many went. */
+export const cutScript = script(
+  'cut',
+  `${timeAndPositions}
+local upTo = tonumber(ARGV[1])
+for _, group in ipairs(groupsOf(KEYS[1])) do upTo = math.min(upTo, group.acknowledged) end
+return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', upTo + 1))`,
+);
+
+/** A member says that it is there. KEYS: members. ARGV: id, milliseconds after which a silent one is gone. Answers all ids. */
+export const hereScript = script(
+  'here',
+  `${timeAndPositions}
+local time = now()
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', time))
+local found = redis.call('HGETALL', KEYS[1])
+local ids = {}
+for index = 1, #found, 2 do
+  if time - tonumber(found[index + 1]) > tonumber(ARGV[2]) then redis.call('HDEL', KEYS[1], found[index])
+  else ids[#ids + 1] = found[index] end
+end
+return ids`,
+);
+
+/**
+ * A lease of a group's partition. KEYS: owner. ARGV: take, renew or release; token; milliseconds. Answers 1 where done.
+ * The token stays after its time: until somebody else takes the partition, nobody has changed anything.
+ */
+export const leaseScript = script(
+  'lease',
+  `${timeAndPositions}
+local owner = redis.call('HMGET', KEYS[1], 'token', 'until')
+local mine = owner[1] == ARGV[2]
+if ARGV[1] == 'release' then
+  if mine then redis.call('HSET', KEYS[1], 'token', '', 'until', '0') end
+  return 1
+end
+if not mine then
+  if ARGV[1] == 'renew' then return 0 end
+  if owner[2] and tonumber(owner[2]) > now() then return 0 end
+end
+redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', string.format('%.0f', now() + tonumber(ARGV[3])))
+return 1`,
+);
+
+/** Gives up the right to trim. KEYS: trimming. ARGV: token. */
+export const trimmedScript = script(
+  'trimmed',
+  `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`,
+);
+
+/** Every script, to be loaded at start. */
+export const scripts: readonly Script[] = [
+  appendScript,
+  arriveScript,
+  commitScript,
+  standingScript,
+  piecesScript,
+  cutScript,
+  hereScript,
+  leaseScript,
+  trimmedScript,
+];
