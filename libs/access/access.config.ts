@@ -19,7 +19,11 @@ export const accessConfig = defineConfig('access', {
   lockoutMinutes: setting.integer('LOGIN_LOCKOUT_MINUTES', 15, 'How long that lock holds.', 1, 1_440),
   masterKeyFile: setting.optional(
     'MASTER_KEY_FILE',
-    'File of the keys that encrypt secrets at rest; default <DATA_DIR>.key, beside the data. Keep it out of backups of the data.',
+    'File of the keys that encrypt secrets at rest; default <DATA_DIR>.key, beside the data. The same for every process. Keep it out of backups of the data.',
+  ),
+  initialPasswordFile: setting.optional(
+    'INITIAL_ADMIN_PASSWORD_FILE',
+    'File with the password that the first start gives the account admin; default: one is made and kept in DATA_DIR/initial-admin-password until it is changed.',
   ),
 });
 export type AccessConfig = ConfigOf<typeof accessConfig>;

@@ -13,6 +13,7 @@ import { Bootstrap } from './bootstrap.js';
 import { HOUSEKEPT, Housekeeping } from './housekeeping.js';
 import { IdempotencyInterceptor } from './idempotency/idempotency.interceptor.js';
 import { IdempotencyStore } from './idempotency/idempotency.store.js';
+import { MasterKeyCheck } from './master-key-check.js';
 import { Passwords } from './passwords.js';
 import { Routes } from './routes.js';
 import { SecretBox } from './secret-box.js';
@@ -27,7 +28,7 @@ import { UsersService } from './users/users.service.js';
 /** Encryption of secrets at rest, for apps that serve no HTTP as well. */
 @Global()
 @Module({
-  providers: [configProvider(accessConfig), SecretBox],
+  providers: [configProvider(accessConfig), SecretBox, MasterKeyCheck],
   exports: [SecretBox, accessConfig.KEY],
 })
 export class SecretBoxModule {}

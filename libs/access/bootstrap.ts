@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { eq, sql } from 'drizzle-orm';
 import { DATABASE, type Database, tenants, users } from '#libs/registry-db';
-import { LIFECYCLE, type Lifecycle, type RuntimeConfig, runtimeConfig, startOrder } from '#libs/runtime';
+import { ConfigError, LIFECYCLE, type Lifecycle, type RuntimeConfig, runtimeConfig, startOrder } from '#libs/runtime';
+import { type AccessConfig, accessConfig } from './access.config.js';
+import { passwordProblem } from './password-rules.js';
 import { Passwords } from './passwords.js';
 import { SecretBox } from './secret-box.js';
 import { newPassword } from './secret-token.js';
@@ -15,8 +17,9 @@ const firstLogin = 'admin';
 const bootstrapLock = 0x61636373;
 
 /**
- * Makes the first tenant and the first administrator, with a generated password that stays in a file of the data
- * folder, readable by its owner alone, until it is changed. There is no default password.
+ * Makes the first tenant and the first administrator, with the password that the operator hands over in a
+ * file, or a generated one that stays in a file of the data folder, readable by its owner alone, until it is changed. There
+ * is no default password.
  */
 @Injectable()
 export class Bootstrap {
@@ -26,6 +29,7 @@ export class Bootstrap {
   constructor(
     @Inject(DATABASE) private readonly database: Database,
     @Inject(runtimeConfig.KEY) private readonly runtime: RuntimeConfig,
+    @Inject(accessConfig.KEY) private readonly config: AccessConfig,
     @Inject(SecretBox) private readonly secretBox: SecretBox,
     @Inject(Passwords) private readonly passwords: Passwords,
     @Inject(LIFECYCLE) lifecycle: Lifecycle,
@@ -52,9 +56,7 @@ export class Bootstrap {
       const [someTenant] = await transaction.select({ key: tenants.key }).from(tenants).limit(1);
       if (someTenant) return;
       this.secretBox.create();
-      const password = newPassword();
-      // Before the commit: an account whose password nobody knows would lock everybody out for good.
-      this.keepPassword(password);
+      const password = this.givenPassword() ?? this.madePassword();
       const [city] = await transaction.insert(tenants).values({ id: 'city', name: '遵义市 Zunyi' }).returning();
       if (!city) throw new Error('The first tenant was not made.');
       await transaction.insert(users).values({
@@ -70,10 +72,27 @@ export class Bootstrap {
     this.initialPassword = await this.unchangedPassword();
   }
 
-  private keepPassword(password: string): void {
+  /** The password that the operator hands over; kept nowhere else. */
+  private givenPassword(): string | undefined {
+    const { initialPasswordFile: file } = this.config;
+    if (file === undefined) return undefined;
+    try {
+      const password = readFileSync(file, 'utf8').trim();
+      const problem = passwordProblem(password, firstLogin);
+      if (problem) throw new Error(`the password in it cannot be used: ${problem}`);
+      return password;
+    } catch (error) {
+      throw new ConfigError(`INITIAL_ADMIN_PASSWORD_FILE is ${file}: ${(error as Error).message}.`);
+    }
+  }
+
+  /** Kept before the commit: an account whose password nobody knows would lock everybody out for good. */
+  private madePassword(): string {
+    const password = newPassword();
     mkdirSync(resolve(this.runtime.dataDir), { recursive: true });
     rmSync(this.passwordFile, { force: true });
     writeFileSync(this.passwordFile, `${password}\n`, { mode: 0o600, flush: true });
+    return password;
   }
 
   private async unchangedPassword(): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Leases } from '#libs/registry-db';
 import { CLOCK, type Clock, LIFECYCLE, type Lifecycle, LOGGER, type Logger, startOrder } from '#libs/runtime';
 
 /** Injection token of the stores that forget. */
@@ -6,7 +7,7 @@ export const HOUSEKEPT = Symbol('housekept');
 
 const everyMs = 10 * 60_000;
 
-/** Every ten minutes removes what is over: sessions, locks, remembered answers. Audit records are never removed. */
+/** Every ten minutes, in one process at a time, removes what is over: sessions, locks, remembered answers. Audit records are never removed. */
 @Injectable()
 export class Housekeeping {
   private cancel = () => {};
@@ -16,6 +17,7 @@ export class Housekeeping {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(LIFECYCLE) lifecycle: Lifecycle,
+    @Inject(Leases) private readonly leases: Leases,
     @Inject(HOUSEKEPT) private readonly stores: readonly { prune(): Promise<void> }[],
   ) {
     lifecycle.add({
@@ -32,7 +34,12 @@ export class Housekeeping {
   private schedule(): void {
     this.cancel = this.clock.after(everyMs, () => {
       this.schedule();
-      this.running = this.prune();
+      this.running = this.leases
+        .exclusively('access housekeeping', everyMs, () => this.prune())
+        .then(
+          () => undefined,
+          (error: unknown) => this.logger.warn({ err: error }, 'access housekeeping failed'),
+        );
     });
   }
 

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
@@ -25,7 +25,7 @@ export class SecretBox {
 
   /** Makes the file, readable by its owner alone, with a first key; leaves one that is there as it is. */
   create(): void {
-    if (existsSync(this.file)) return;
+    if (this.exists) return;
     mkdirSync(dirname(this.file), { recursive: true });
     const draft = `${this.file}.${process.pid}.${randomBytes(4).toString('hex')}`;
     writeFileSync(draft, `k1 ${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flush: true });
@@ -37,6 +37,17 @@ export class SecretBox {
     } finally {
       rmSync(draft);
     }
+  }
+
+  /** Whether the file is there. */
+  get exists(): boolean {
+    return existsSync(this.file);
+  }
+
+  /** Each key's id with what tells it from another key, and tells nothing of it. */
+  fingerprints(): Map<string, Buffer> {
+    const of = (key: MasterKey) => createHmac('sha256', key.bytes).update('citysense master key').digest();
+    return new Map(this.keys.map((key) => [key.id, of(key)]));
   }
 
   /** Reads the keys; throws with the fix where there are none to read. */

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { severities } from '#libs/contracts';
+import { Leases } from '#libs/registry-db';
 import { CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
 import { type AlertsConfig, alertsConfig } from './alerts.config.js';
 import { AlertsRepository } from './alerts.repository.js';
@@ -7,6 +8,8 @@ import { OutboxRepository } from './outbox.repository.js';
 
 const dayMs = 86_400_000;
 const pruneEveryMs = 3_600_000;
+/** A round of removing that takes longer is not waited for by other processes. */
+const longestMs = 600_000;
 /** A transition comes again from a dead letter within days, or not at all. */
 const transitionMemoryMs = 30 * dayMs;
 
@@ -20,6 +23,7 @@ export class AlertsUpkeep {
     @Inject(OutboxRepository) private readonly outbox: OutboxRepository,
     @Inject(alertsConfig.KEY) private readonly config: AlertsConfig,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Leases) private readonly leases: Leases,
     @Inject(METRICS) metrics: Metrics,
   ) {
     this.open = metrics.gauge('alerts_open', 'Alerts that are not cleared, by severity.', ['severity']);
@@ -32,7 +36,9 @@ export class AlertsUpkeep {
     const now = this.clock.now();
     if (now - this.prunedAt < pruneEveryMs) return;
     this.prunedAt = now;
-    await this.outbox.prune(now - this.config.retentionDays * dayMs);
-    await this.alerts.forgetTransitions(now - transitionMemoryMs);
+    await this.leases.exclusively('alerts upkeep', longestMs, async () => {
+      await this.outbox.prune(now - this.config.retentionDays * dayMs);
+      await this.alerts.forgetTransitions(now - transitionMemoryMs);
+    });
   }
 }

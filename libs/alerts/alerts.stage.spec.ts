@@ -3,7 +3,7 @@ import { asc, eq } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { decodeNotifications, encodeTransitions, type Notification, type Transition } from '#libs/contracts';
 import { seedDevices } from '#libs/devices/testing';
-import { alertCursors, alerts, alertTimeline, notifications, rules } from '#libs/registry-db';
+import { alertCursors, alerts, alertTimeline, Leases, notifications, rules } from '#libs/registry-db';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { createLogger, Lifecycle, Metrics, readConfig, ScriptedClock } from '#libs/runtime';
 import { openTestStream, runStage, type TestStream } from '#libs/stream/testing';
@@ -251,6 +251,7 @@ describe('transitions to alerts', () => {
       outbox,
       readConfig(alertsConfig, {}),
       clock,
+      new Leases(registry.database),
       metrics,
     );
     await upkeep.run();

@@ -3,7 +3,7 @@ import { v7 } from 'uuid';
 import { type Principal, permissions } from '#libs/access';
 import { type DeadLetter, decodeRawMessages, encodeDeadLetters, encodeRawMessages } from '#libs/contracts';
 import { type Seeded, seedDevices } from '#libs/devices/testing';
-import { deadLetterCounts, deadLetters } from '#libs/registry-db';
+import { deadLetterCounts, deadLetters, Leases } from '#libs/registry-db';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { createLogger, Metrics, type PlatformError, readConfig, ScriptedClock } from '#libs/runtime';
 import { openTestStream, type TestStream } from '#libs/stream/testing';
@@ -29,7 +29,14 @@ function build(environment: Record<string, string> = {}): void {
   const config = readConfig(deadLettersConfig, environment);
   const repository = new DeadLettersRepository(registry.database);
   clock = new ScriptedClock(start);
-  stage = new DeadLettersStage(repository, config, clock, createLogger('test', 'silent'), new Metrics());
+  stage = new DeadLettersStage(
+    repository,
+    config,
+    clock,
+    createLogger('test', 'silent'),
+    new Leases(registry.database),
+    new Metrics(),
+  );
   service = new DeadLettersService(repository, stream.log, clock, config, new Metrics());
 }
 

@@ -1,6 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { ContractError, type DeadLetter, decodeDeadLetters } from '#libs/contracts';
+import { Leases } from '#libs/registry-db';
 import { CLOCK, type Clock, LOGGER, type Logger, METRICS, type Metrics } from '#libs/runtime';
 import type { StageBatch, StageResult } from '#libs/stream';
 import { type DeadLettersConfig, deadLettersConfig } from './dead-letters.config.js';
@@ -21,6 +22,7 @@ export class DeadLettersStage {
     @Inject(deadLettersConfig.KEY) private readonly config: DeadLettersConfig,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(Leases) private readonly leases: Leases,
     @Inject(METRICS) metrics: Metrics,
   ) {
     this.projected = metrics.counter('dead_letters_projected_total', 'Dead letters kept for operators.');
@@ -56,6 +58,8 @@ export class DeadLettersStage {
     this.prunedAt = now;
     const { maxLetters, maxBytes, maxAgeSeconds } = this.config;
     const oldest = new Date(now - maxAgeSeconds * millisecondsPerSecond);
-    await this.repository.prune({ maxLetters, maxBytes, oldest });
+    await this.leases.exclusively('dead letters', pruneEveryMs, async () => {
+      await this.repository.prune({ maxLetters, maxBytes, oldest });
+    });
   }
 }

@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import { Leases } from '#libs/registry-db';
 import { CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
 import { type NotifierConfig, notifierConfig } from './notifier.config.js';
 import { OutcomeRecorder } from './outcome-recorder.js';
@@ -8,6 +9,8 @@ const countEveryMs = 10_000;
 const giveUpEveryMs = 60_000;
 const pruneEveryMs = 3_600_000;
 const dayMs = 86_400_000;
+/** A round of removing that takes longer is not waited for by other notifiers. */
+const longestMs = 600_000;
 const states = ['unknown', 'healthy', 'failing', 'validating', 'disabled'];
 
 /** Counts for the metrics, gives up what disabled endpoints have held too long, and removes what is no longer kept. */
@@ -21,6 +24,7 @@ export class NotifierUpkeep {
     @Inject(OutcomeRecorder) private readonly recorder: OutcomeRecorder,
     @Inject(notifierConfig.KEY) private readonly config: NotifierConfig,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(Leases) private readonly leases: Leases,
     @Inject(METRICS) metrics: Metrics,
   ) {
     this.pending = metrics.gauge('notifier_pending_deliveries', 'Deliveries that wait or are tried.');
@@ -30,8 +34,12 @@ export class NotifierUpkeep {
   /** One round of what is due. */
   async run(): Promise<void> {
     if (this.due('count', countEveryMs)) await this.count();
-    if (this.due('giveUp', giveUpEveryMs)) await this.recorder.giveUpHeld(this.clock.now());
-    if (this.due('prune', pruneEveryMs)) await this.prune();
+    if (this.due('giveUp', giveUpEveryMs)) await this.alone(() => this.recorder.giveUpHeld(this.clock.now()));
+    if (this.due('prune', pruneEveryMs)) await this.alone(() => this.prune());
+  }
+
+  private async alone(task: () => Promise<void>): Promise<void> {
+    await this.leases.exclusively('notifier upkeep', longestMs, task);
   }
 
   private async count(): Promise<void> {

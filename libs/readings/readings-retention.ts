@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import { Leases } from '#libs/registry-db';
 import { CLOCK, type Clock, LIFECYCLE, type Lifecycle, LOGGER, type Logger, Loop, startOrder } from '#libs/runtime';
 import {
   TELEMETRY_STORE,
@@ -10,7 +11,7 @@ import {
 const everyMs = 3_600_000;
 const dayMs = 86_400_000;
 
-/** Once an hour, deletes days older than TELEMETRY_RETENTION_DAYS. */
+/** Once an hour, in one process at a time, deletes days older than TELEMETRY_RETENTION_DAYS. */
 export class ReadingsRetention {
   private readonly loop: Loop;
 
@@ -20,6 +21,7 @@ export class ReadingsRetention {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(LIFECYCLE) lifecycle: Lifecycle,
+    @Inject(Leases) private readonly leases: Leases,
   ) {
     this.loop = new Loop({ name: 'readings retention', clock, logger, pollMs: everyMs, turn: () => this.turn() });
     lifecycle.add({
@@ -31,8 +33,10 @@ export class ReadingsRetention {
   }
 
   private async turn(): Promise<boolean> {
-    const days = await this.store.deleteBefore(this.clock.now() - this.config.retentionDays * dayMs);
-    if (days > 0) this.logger.info({ days }, 'days of readings deleted by age');
+    await this.leases.exclusively('readings retention', everyMs, async () => {
+      const days = await this.store.deleteBefore(this.clock.now() - this.config.retentionDays * dayMs);
+      if (days > 0) this.logger.info({ days }, 'days of readings deleted by age');
+    });
     return false;
   }
 }

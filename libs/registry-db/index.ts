@@ -1,6 +1,7 @@
 export * from './database.js';
 export { EmbeddedRegistry } from './embedded-registry.js';
 export { jsonRows } from './json-rows.js';
+export { Leases } from './leases.js';
 export * from './registry-db.config.js';
 export * from './registry-db.module.js';
 export * from './schema/index.js';

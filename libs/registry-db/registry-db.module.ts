@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { configProvider } from '#libs/runtime';
 import { DATABASE } from './database.js';
 import { EmbeddedRegistry } from './embedded-registry.js';
+import { Leases } from './leases.js';
 import { RegistryConnection } from './registry-connection.js';
 import { registryDbConfig } from './registry-db.config.js';
 
@@ -12,12 +13,13 @@ import { registryDbConfig } from './registry-db.config.js';
     configProvider(registryDbConfig),
     EmbeddedRegistry,
     RegistryConnection,
+    Leases,
     {
       provide: DATABASE,
       useFactory: (connection: RegistryConnection) => connection.database,
       inject: [RegistryConnection],
     },
   ],
-  exports: [DATABASE, EmbeddedRegistry],
+  exports: [DATABASE, EmbeddedRegistry, Leases],
 })
 export class RegistryDbModule {}

@@ -1,7 +1,7 @@
 import { v7 } from 'uuid';
 import { accessConfig, SecretBox } from '#libs/access';
 import { encodeNotifications, type Notification } from '#libs/contracts';
-import { type Database, webhookEndpoints } from '#libs/registry-db';
+import { type Database, Leases, webhookEndpoints } from '#libs/registry-db';
 import { type Clock, createLogger, Lifecycle, Metrics, readConfig, runtimeConfig } from '#libs/runtime';
 import type { StreamLog } from '#libs/stream';
 import { DeliveryEngine } from '../delivery.engine.js';
@@ -55,11 +55,12 @@ export class TestNotifier {
     const outcomes = new OutcomesRepository(this.queue, config);
     const recorder = new OutcomeRecorder(outcomes, stream, logger, this.metrics);
     const upkeep = new UpkeepRepository(database);
+    const leases = new Leases(database);
     this.engine = new DeliveryEngine(this.queue, recorder, egress, config, clock);
     const loop = new DeliveryLoop(this.engine, config, clock, logger, new Lifecycle(logger));
     this.stage = new NotifierStage(this.queue, loop, clock, this.metrics);
-    this.validator = new EndpointValidator(upkeep, egress, config, clock);
-    this.upkeep = new NotifierUpkeep(upkeep, recorder, config, clock, this.metrics);
+    this.validator = new EndpointValidator(upkeep, egress, config, clock, leases);
+    this.upkeep = new NotifierUpkeep(upkeep, recorder, config, clock, leases, this.metrics);
   }
 
   /** An endpoint of a tenant, and its secret. */

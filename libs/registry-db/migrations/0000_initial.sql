@@ -334,6 +334,18 @@ CREATE TABLE "webhook_targets" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "leases" (
+	"name" text PRIMARY KEY NOT NULL,
+	"holder" uuid NOT NULL,
+	"until" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "master_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"fingerprint" "bytea" NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "rules" (
 	"key" uuid PRIMARY KEY NOT NULL,
 	"ordinal" serial NOT NULL,

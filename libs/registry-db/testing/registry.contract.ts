@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eq, gte, sql } from 'drizzle-orm';
 import { Client, type QueryResultRow } from 'pg';
 import type { Database } from '../database.js';
+import { Leases } from '../leases.js';
 import { migrateRegistry } from '../migrate.js';
 import { products, tenants, users } from '../schema/index.js';
 
@@ -121,6 +122,33 @@ export function describeRegistry(name: string, open: () => Promise<RegistryUnder
       expect(taken.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
       await setup.query('drop table queue_under_test');
       await Promise.all([...workers, setup].map((client) => client.end()));
+    });
+
+    it('lets one process at a time do what only one shall do', async () => {
+      const [one, two] = [new Leases(registry.database), new Leases(registry.database)];
+      let running = 0;
+      let most = 0;
+      const task = async () => {
+        running += 1;
+        most = Math.max(most, running);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        running -= 1;
+      };
+      const ran = await Promise.all(
+        Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? one : two).exclusively('task', 60_000, task)),
+      );
+      // One that asks after the end of another's task may run too.
+      expect(ran).toContain(true);
+      expect(most).toBe(1);
+      expect(await two.exclusively('task', 60_000, task)).toBe(true);
+      const failing = one.exclusively('task', 60_000, () => Promise.reject(new Error('on purpose')));
+      await expect(failing).rejects.toThrow('on purpose');
+      let frozen = () => {};
+      const held = one.exclusively('task', 1, () => new Promise<void>((resolve) => (frozen = resolve)));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await two.exclusively('task', 60_000, task)).toBe(true);
+      frozen();
+      await held;
     });
 
     it('shows every change to who polls from the horizon of the poll before', async () => {

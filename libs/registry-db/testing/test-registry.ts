@@ -34,8 +34,11 @@ export interface EmbeddedTestRegistry extends TestRegistry {
 /** Connections of the pool that a test is given. */
 const poolSizes = { embedded: 3, postgresql: 10 } as const;
 
-/** Opens a migrated, empty registry on the engine, the embedded one unless told otherwise. */
-export async function openTestRegistry(engine: RegistryEngine = 'embedded'): Promise<TestRegistry> {
+/**
+ * Opens a migrated, empty registry on the engine; by default on the one that TEST_REGISTRY names, else the embedded one: so
+ * every test runs on a server too.
+ */
+export async function openTestRegistry(engine = engineByDefault()): Promise<TestRegistry> {
   return engine === 'embedded' ? await openEmbeddedTestRegistry() : await openServerTestRegistry();
 }
 
@@ -94,6 +97,10 @@ async function openServerTestRegistry(): Promise<TestRegistry> {
       await server.stop();
     },
   };
+}
+
+function engineByDefault(): RegistryEngine {
+  return process.env.TEST_REGISTRY === 'postgresql' ? 'postgresql' : 'embedded';
 }
 
 /** Puts a migrated, empty registry into a folder, such as DATA_DIR/registry, so that what opens it starts fast. */

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatformError } from '../errors.js';
 import { LOGGER, type Logger } from '../logger.js';
+import { isTransient } from '../transient.js';
 
 /** Renders every failure of the REST API as an RFC 9457 problem document with a stable `code`. */
 @Catch()
@@ -43,6 +44,10 @@ export function asProblem(error: unknown): PlatformError {
       'value_malformed',
       'A value has a form that cannot be used: an id, a cursor or a number.',
     );
+  }
+  if (isTransient(error)) {
+    const detail = 'An engine that the platform stands on does not answer at this moment. Try again in a few seconds.';
+    return new PlatformError(503, 'engine_unavailable', detail, {}, { 'retry-after': '2' });
   }
   const status = (error as { statusCode?: unknown }).statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500) {
