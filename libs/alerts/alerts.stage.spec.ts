@@ -304,6 +304,29 @@ describe('the outbox', () => {
     expect(new Set(arrived.map(({ id }) => id)).size).toBe(1);
   });
 
+  it('two relays at once: every row goes, and the first copies come in order', async () => {
+    while (await relay.relay());
+    arrived.length = 0;
+    const other = new OutboxRelay(outbox, stream.log, readConfig(alertsConfig, {}), metrics);
+    for (let n = 0; n < 20; n++) {
+      await Promise.all([
+        stage.handle(batch(transition(), transition({ kind: 'cleared' }), transition())),
+        relay.relay(),
+        other.relay(),
+      ]);
+    }
+    await Promise.all([relay.relay(), other.relay()]);
+    const alertKeys = new Set((await mine()).map(({ key }) => key));
+    const rows = (await outbox.after(0, undefined, 500)).filter(({ alertKey }) => alertKeys.has(alertKey));
+    await until(() => rows.every(({ id }) => arrived.some((one) => one.id === id)));
+    for (const alertKey of alertKeys) {
+      const copies = arrived.filter((one) => one.alertKey === alertKey).map(({ sequence }) => sequence);
+      const firsts = [...new Set(copies)];
+      expect(firsts).toEqual([...firsts].sort((a, b) => a - b));
+    }
+    expect(rows.length).toBeGreaterThan(40);
+  });
+
   it('sequences follow the order of commits, without a gap, from several writers', async () => {
     const before = await outbox.last();
     const writers = Array.from({ length: 4 }, () => build());

@@ -86,6 +86,47 @@ async function tell(...kinds: string[]): Promise<string> {
   return alertKey;
 }
 
+describe('two notifiers at once', () => {
+  it('share what is due: each delivery goes once, in order per alert', async () => {
+    const other = new TestNotifier({ database: registry.database, stream: stream.log, clock, dataDir });
+    const { key } = await notifier.addEndpoint(tenantKey, receiver.url);
+    const alertKeys = await Promise.all(
+      Array.from({ length: 12 }, () => tell('raised', 'acknowledged', 'commented', 'cleared')),
+    );
+    await Promise.all([notifier.engine.settle(), other.engine.settle()]);
+    await notifier.engine.settle();
+    await other.stop();
+    expect(receiver.received).toHaveLength(48);
+    expect((await deliveriesOf(key)).every(({ status, attempts }) => status === 'delivered' && attempts === 1)).toBe(
+      true,
+    );
+    for (const alertKey of alertKeys) {
+      const types = receiver.received
+        .filter(({ event }) => (event.data as { alert: { id: string } }).alert.id === alertKey)
+        .map(({ event }) => event.type.split('.').at(-1));
+      expect(types).toEqual(['raised', 'acknowledged', 'commented', 'cleared']);
+    }
+  });
+
+  it('queue what comes again once', async () => {
+    const other = new TestNotifier({ database: registry.database, stream: stream.log, clock, dataDir });
+    const { key } = await notifier.addEndpoint(tenantKey, receiver.url);
+    const told = Array.from({ length: 10 }, () => notificationOf(tenantKey, v7()));
+    await Promise.all([notifier.notify(...told), other.notify(...told), notifier.notify(...told)]);
+    await other.stop();
+    const rows = await deliveriesOf(key);
+    expect(rows.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 10 }, (_, n) => n + 1));
+  });
+
+  it('ask an endpoint for its handshake one at a time', async () => {
+    const other = new TestNotifier({ database: registry.database, stream: stream.log, clock, dataDir });
+    await notifier.addEndpoint(tenantKey, receiver.url, { status: 'validating', validationHandshake: true });
+    await Promise.all([notifier.validator.run(), other.validator.run(), notifier.validator.run()]);
+    await other.stop();
+    expect(receiver.received).toHaveLength(1);
+  });
+});
+
 describe('a delivery', () => {
   it('is signed, numbered, and logged', async () => {
     const { key, secret } = await notifier.addEndpoint(tenantKey, receiver.url);

@@ -80,8 +80,15 @@ export class StreamServer extends Server implements CustomTransportStrategy {
     this.stages = [...this.messageHandlers].map(([pattern, handler]) =>
       this.factory.create(this.define(pattern, handler)),
     );
-    this.loop = new StageLoop(this.log, this.stages);
-    await this.loop.start();
+    const loop = new StageLoop(this.log, this.stages);
+    try {
+      await loop.start();
+    } catch (error) {
+      // The log was lost meanwhile: what has joined leaves, and start-up tries again.
+      await loop.stop();
+      throw error;
+    }
+    this.loop = loop;
   }
 
   private define(pattern: string, handler: MessageHandler): StageDefinition {

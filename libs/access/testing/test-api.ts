@@ -62,20 +62,21 @@ export interface TestApi {
 
 /**
  * Starts the modules under test behind the real HTTP front on a free port: access, registry and runtime come with it.
- * `environment` adds settings; `clock` scripts time.
+ * `environment` adds settings (its REGISTRY_URL is used instead of a registry of its own, so that several share one);
+ * `clock` scripts time.
  */
 export async function startTestApi(
   modules: readonly (Type | DynamicModule)[],
   options: { environment?: Environment; clock?: Clock } = {},
 ): Promise<TestApi> {
-  const registry = await openTestRegistry();
+  const registry = options.environment?.REGISTRY_URL === undefined ? await openTestRegistry() : undefined;
   const folder = await mkdtemp(join(tmpdir(), 'citysense-test-api-'));
   const dataDir = join(folder, 'data');
   const environment: Environment = {
     DATA_DIR: dataDir,
     LOG_LEVEL: 'silent',
     REGISTRY_KIND: 'postgresql',
-    REGISTRY_URL: registry.url,
+    REGISTRY_URL: registry?.url,
     ...options.environment,
   };
   class TestModule {}
@@ -96,7 +97,7 @@ export async function startTestApi(
   const stop = async () => {
     await lifecycle.stop();
     await app.close();
-    await registry.stop();
+    await registry?.stop();
     await rm(folder, { recursive: true, force: true });
   };
   try {

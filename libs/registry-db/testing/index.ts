@@ -5,5 +5,6 @@ export {
   openEmbeddedTestRegistry,
   openTestRegistry,
   type RegistryEngine,
+  startTestDatabase,
   type TestRegistry,
 } from './test-registry.js';

@@ -65,11 +65,35 @@ export async function openEmbeddedTestRegistry(): Promise<EmbeddedTestRegistry> 
   };
 }
 
-/** Opens a registry on a PostgreSQL server: in a database of its own on the one given, else on a server of its own. */
+/** Opens a registry on a PostgreSQL server. */
 async function openServerTestRegistry(): Promise<TestRegistry> {
+  const { url, server, stop } = await startTestDatabase();
+  try {
+    await migrateRegistry(url);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const { pool, database } = openDatabase(url, poolSizes.postgresql);
+  // A test may end the server under its connections.
+  pool.on('error', () => undefined);
+  return {
+    database,
+    url,
+    server,
+    stop: async () => {
+      await pool.end();
+      await stop();
+    },
+  };
+}
+
+/** An empty database on the PostgreSQL server given, else on a server of its own. */
+export async function startTestDatabase(): Promise<Omit<TestRegistry, 'database'>> {
   const server = await startServer('postgresql');
   const name = `citysense_test_${randomBytes(6).toString('hex')}`;
   const url = new URL(server.url);
+  url.pathname = `/${name}`;
   const administer = async (statement: string) => {
     const client = new Client({ connectionString: server.url });
     await client.connect();
@@ -78,21 +102,14 @@ async function openServerTestRegistry(): Promise<TestRegistry> {
   };
   try {
     await administer(`create database ${name}`);
-    url.pathname = `/${name}`;
-    await migrateRegistry(url.href);
   } catch (error) {
     await server.stop();
     throw error;
   }
-  const { pool, database } = openDatabase(url.href, poolSizes.postgresql);
-  // A test may end the server under its connections.
-  pool.on('error', () => undefined);
   return {
-    database,
     url: url.href,
     server: server.process,
     stop: async () => {
-      await pool.end();
       if (!server.process) await administer(`drop database ${name} with (force)`);
       await server.stop();
     },
