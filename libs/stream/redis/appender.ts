@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Lane } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import { StreamUnavailableError } from '../stream.errors.js';
@@ -42,7 +43,10 @@ export class Appender {
     private readonly connection: RedisConnection,
     private readonly keys: Keys,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    // Every partition may wait on it at once: that many listeners are no leak.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   /** Resolves once durable. Rejects with `StreamUnavailableError` where too much waits, Redis is full, or the log stops. */
   async append(appends: readonly Append[]): Promise<void> {

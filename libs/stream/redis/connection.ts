@@ -11,6 +11,7 @@ const connectTimeoutMs = 5_000;
 const commandTimeoutMs = 5_000;
 const firstRetryMs = 50;
 const longestRetryMs = 1_000;
+const uselessAfterMs = 3_000;
 
 /**
  * The connection for commands to Redis, or to a cluster. Nothing is queued while it is down and nothing is sent again
@@ -20,6 +21,8 @@ export class RedisConnection {
   readonly client: Redis | Cluster;
   private downSince: number | undefined = performance.now();
   private reason = 'not connected yet';
+  /** Since when it is connected and yet does not do what it is asked. */
+  private uselessSince: number | undefined;
   private readonly ready = new Set<() => void>();
   private readonly target: string;
 
@@ -35,9 +38,9 @@ export class RedisConnection {
     this.client.on('end', () => this.down('the connection was closed'));
   }
 
-  /** Begins to connect, and goes on trying; `problem` says how it is. */
-  connect(): void {
-    this.client.connect().catch((error: Error) => this.down(error.message));
+  /** Resolves when connected, or when the first attempt has failed: it goes on trying, and `problem` says how it is. */
+  async connect(): Promise<void> {
+    await this.client.connect().catch((error: Error) => this.down(error.message));
   }
 
   /** One more connection to the same place, for subscriptions; a cluster keeps one of its own for them. */
@@ -51,9 +54,12 @@ export class RedisConnection {
 
   /** What is wrong with the connection, undefined when well. */
   problem(): string | undefined {
-    if (this.downSince === undefined) return undefined;
-    const seconds = Math.round((performance.now() - this.downSince) / 1_000);
-    return `Redis at ${this.target} cannot be reached for ${seconds} s: ${this.reason}`;
+    const secondsSince = (time: number) => Math.round((performance.now() - time) / 1_000);
+    if (this.downSince !== undefined) {
+      return `Redis at ${this.target} cannot be reached for ${secondsSince(this.downSince)} s: ${this.reason}`;
+    }
+    if (this.uselessSince === undefined || performance.now() - this.uselessSince < uselessAfterMs) return undefined;
+    return `Redis at ${this.target} does not do what it is asked for ${secondsSince(this.uselessSince)} s: ${this.reason}`;
   }
 
   /** Every server that takes writes. */
@@ -63,6 +69,7 @@ export class RedisConnection {
 
   /** Runs a script once. Rejects with what the driver says. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    this.mustBeConnected();
     try {
       return await this.client.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
@@ -74,6 +81,7 @@ export class RedisConnection {
 
   /** Makes the scripts known to every server; after its restart a server has forgotten them. */
   async loadScripts(): Promise<void> {
+    this.mustBeConnected();
     await Promise.all(
       this.masters().map((master) => Promise.all(scripts.map(({ lua }) => master.script('LOAD', lua)))),
     );
@@ -84,17 +92,31 @@ export class RedisConnection {
    * `StreamUnavailableError` where Redis has no room (nothing was kept), or where `signal` aborts the waiting.
    */
   persist(script: Script, keys: readonly string[], args: readonly Argument[], signal: AbortSignal): Promise<unknown> {
-    return this.repeat(`script ${script.name}`, () => this.run(script, keys, args), signal);
+    return this.repeat(`script ${script.name}`, () => this.run(script, keys, args), signal, false);
   }
 
-  /** Asks what is harmless when asked twice, until it is answered. Rejects as `persist`. */
+  /** As `persist`, and waits until Redis has room: for the second half of what has been promised with the first. */
+  endure(script: Script, keys: readonly string[], args: readonly Argument[], signal: AbortSignal): Promise<unknown> {
+    return this.repeat(`script ${script.name}`, () => this.run(script, keys, args), signal, true);
+  }
+
+  /** Asks what is harmless when asked twice, until it is answered. Rejects as `endure`. */
   askUntilAnswered<T>(question: (client: Redis | Cluster) => Promise<T>, signal: AbortSignal): Promise<T> {
-    return this.repeat('command', () => question(this.client), signal);
+    return this.repeat(
+      'command',
+      () => {
+        this.mustBeConnected();
+        return question(this.client);
+      },
+      signal,
+      true,
+    );
   }
 
   /** Asks once. Rejects with `StreamUnavailableError` (ask again later) or `StreamFailedError`. */
   async ask<T>(question: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     try {
+      this.mustBeConnected();
       return await question(this.client);
     } catch (error) {
       const { kind, reason } = classifyRedisFailure(error);
@@ -122,20 +144,30 @@ export class RedisConnection {
     this.client.disconnect();
   }
 
-  private async repeat<T>(what: string, act: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  private async repeat<T>(what: string, act: () => Promise<T>, signal: AbortSignal, enduring: boolean): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       if (signal.aborted) throw new StreamUnavailableError(`a ${what} was given up before Redis answered`);
       try {
-        return await act();
+        const answer = await act();
+        this.uselessSince = undefined;
+        return answer;
       } catch (error) {
         const { kind, reason } = classifyRedisFailure(error);
-        if (kind === 'refused')
+        this.uselessSince ??= performance.now();
+        this.reason = reason;
+        if (kind === 'refused' && !enduring) {
           throw new StreamUnavailableError(`Redis takes nothing more: ${reason}`, { cause: error });
+        }
         if (kind === 'broken') throw new StreamFailedError(`a ${what} failed: ${reason}`, { cause: error });
         if (attempt === 1) this.logger.warn({ reason, what }, 'Redis did not answer; it is asked again');
         await this.untilReady(Math.min(longestRetryMs, firstRetryMs * 2 ** (attempt - 1)), signal);
       }
     }
+  }
+
+  /** The driver would refuse it too, but keep a timer for its answer. */
+  private mustBeConnected(): void {
+    if (!this.connected) throw new Error(this.reason);
   }
 
   private up(): void {
@@ -160,6 +192,8 @@ const common = {
   // A connection on which nothing comes back any more is a dead one, whatever the system still thinks of it.
   socketTimeout: commandTimeoutMs * 2,
   protocol: 2,
+  // How long a closed connection may take to say goodbye, and keeps the process waiting.
+  disconnectTimeout: 500,
   connectionName: 'citysense-stream',
 } as const satisfies RedisOptions;
 

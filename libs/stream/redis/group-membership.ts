@@ -99,7 +99,7 @@ export class GroupMembership implements Membership {
     for (const [partition, lease] of held) this.drop(partition, lease);
     try {
       await Promise.all(held.map(([partition, { token }]) => this.lease('release', partition, token)));
-      await connection.client.hdel(keys.members(this.stream, this.group), this.id);
+      await connection.ask((client) => client.hdel(keys.members(this.stream, this.group), this.id));
       await this.callOthers();
     } catch (error) {
       logger.warn({ err: error, stream: this.stream, group: this.group }, 'could not say that this member leaves');
@@ -219,6 +219,6 @@ export class GroupMembership implements Membership {
 
   private async callOthers(): Promise<void> {
     const { connection, keys } = this.work;
-    await connection.client.publish(keys.called(this.stream, this.group), this.id);
+    await connection.ask((client) => client.publish(keys.called(this.stream, this.group), this.id));
   }
 }

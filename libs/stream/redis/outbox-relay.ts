@@ -70,7 +70,7 @@ export class OutboxRelay {
       const at = [fieldOf(stream, lane), this.keys.appended(stream), noticeOf(lane, partition)];
       args.push(position, keys.indexOf(key) + 1, ...at, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
     }
-    await this.connection.persist(arriveScript, keys, args, signal);
+    await this.connection.endure(arriveScript, keys, args, signal);
   }
 }
 

@@ -1,8 +1,15 @@
+import { setMaxListeners } from 'node:events';
 import { lanes } from '#libs/contracts';
 import type { Clock, Logger, Metrics } from '#libs/runtime';
 import { AppendWaiters } from '../append-waiters.js';
 import { checkAppend, checkName } from '../entry-check.js';
-import { StreamFailedError, StreamFencedError, StreamOpenError, StreamUsageError } from '../stream.errors.js';
+import {
+  StreamFailedError,
+  StreamFencedError,
+  StreamOpenError,
+  StreamUnavailableError,
+  StreamUsageError,
+} from '../stream.errors.js';
 import type {
   Append,
   Commit,
@@ -25,7 +32,7 @@ import { OutboxRelay } from './outbox-relay.js';
 import { Reader } from './reader.js';
 import { classifyRedisFailure } from './redis-failure.js';
 import { Room } from './room.js';
-import { standingScript } from './scripts.js';
+import { claimScript, noteScript, registerScript, standingScript } from './scripts.js';
 import { checkServer } from './server-check.js';
 import { Tail, type TailListener } from './tail.js';
 import { Trimmer } from './trimmer.js';
@@ -70,6 +77,8 @@ export class RedisStreamLog implements StreamLog {
   constructor(private readonly options: RedisStreamLogOptions) {
     this.partitions = options.partitions;
     this.keys = new Keys(options.prefix);
+    // Every partition may wait on it at once: that many listeners are no leak.
+    setMaxListeners(0, this.stopping.signal);
   }
 
   /** Resolves when Redis is there and can be used, however long that takes; `problem` says what it waits for. */
@@ -105,25 +114,28 @@ export class RedisStreamLog implements StreamLog {
     const { appender, room } = this.mustBeOpen();
     const refusal = room.refusal(entries);
     if (refusal) throw refusal;
-    await appender.append(entries);
+    try {
+      await appender.append(entries);
+    } catch (error) {
+      // With a cause it is Redis that refused.
+      if (error instanceof StreamUnavailableError && error.cause) room.refused(error.message);
+      throw error;
+    }
   }
 
   async registerGroup(stream: string, group: string): Promise<void> {
     checkName('stream', stream);
     checkName('group', group);
     const { connection } = this.mustBeOpen();
+    const { keys, partitions } = this;
+    const { signal } = this.stopping;
     await Promise.all(
-      this.places(stream).map((place) =>
-        connection.ask(async (client) => {
-          try {
-            await client.xgroup('CREATE', this.keys.entries(place), group, '0', 'MKSTREAM', 'ENTRIESREAD', '0');
-          } catch (error) {
-            if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error;
-          }
-        }),
-      ),
+      Array.from({ length: partitions }, (_, partition) => {
+        const streams = lanes.map((lane) => keys.entries({ stream, lane, partition }));
+        return connection.endure(registerScript, streams, [group], signal);
+      }),
     );
-    await connection.ask((client) => client.sadd(this.keys.groups, `${stream} ${group}`));
+    await connection.endure(noteScript, [keys.groups], [`${stream} ${group}`], signal);
   }
 
   async join(stream: string, group: string, member: Member): Promise<Membership> {
@@ -239,8 +251,8 @@ export class RedisStreamLog implements StreamLog {
   private async open(): Promise<void> {
     const { urls, logger, clock, metrics, maxBacklogBytes } = this.options;
     const connection = new RedisConnection(urls, logger);
-    connection.connect();
     try {
+      await connection.connect();
       await this.prepare(connection);
     } catch (error) {
       connection.close();
@@ -292,11 +304,10 @@ export class RedisStreamLog implements StreamLog {
     }
   }
 
-  private async claim({ client }: RedisConnection): Promise<void> {
+  private async claim(connection: RedisConnection): Promise<void> {
     const { format } = this.keys;
-    await client.hsetnx(format, 'version', formatVersion);
-    await client.hsetnx(format, 'partitions', this.partitions);
-    const [version, partitions] = await client.hmget(format, 'version', 'partitions');
+    const answer = await connection.run(claimScript, [format], [formatVersion, this.partitions]);
+    const [version, partitions] = answer as [string, string];
     if (version !== formatVersion) {
       throw new StreamOpenError(
         `the stream in Redis (${format}) has format ${version}; this release reads ${formatVersion}`,
@@ -312,12 +323,6 @@ export class RedisStreamLog implements StreamLog {
   private mustBeOpen(): Opened {
     if (!this.opened) throw new StreamFailedError('the stream is not open: start() it first');
     return this.opened;
-  }
-
-  private places(stream: string): Place[] {
-    return lanes.flatMap((lane) =>
-      Array.from({ length: this.partitions }, (_, partition) => ({ stream, lane, partition })),
-    );
   }
 }
 

@@ -17,7 +17,7 @@ export class Room {
   private readonly watched = new Map<string, Place>();
   private readonly full = new Set<string>();
   private memory: string | undefined;
-  private readonly refused;
+  private readonly refusals;
 
   constructor(
     private readonly connection: RedisConnection,
@@ -25,7 +25,7 @@ export class Room {
     private readonly maxBacklogBytes: number,
     metrics: Metrics,
   ) {
-    this.refused = metrics.counter(
+    this.refusals = metrics.counter(
       'stream_appends_refused_total',
       'Appends refused for now: memory (Redis is nearly full), backlog (stages are too far behind).',
       ['reason'] as const,
@@ -38,10 +38,16 @@ export class Room {
       const name = nameOf(place);
       if (!this.watched.has(name)) this.watched.set(name, place);
       if (this.memory === undefined && !this.full.has(name)) continue;
-      this.refused.inc({ reason: this.memory === undefined ? 'backlog' : 'memory' });
+      this.refusals.inc({ reason: this.memory === undefined ? 'backlog' : 'memory' });
       return new StreamUnavailableError(this.memory ?? `${name}: ${this.backlog}`);
     }
     return undefined;
+  }
+
+  /** Redis itself has refused an append: until the next look nothing more is sent. */
+  refused(reason: string): void {
+    this.refusals.inc({ reason: 'memory' });
+    this.memory ??= reason;
   }
 
   /** What is wrong, undefined when well. */

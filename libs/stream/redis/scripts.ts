@@ -11,6 +11,11 @@ function script(name: string, lua: string): Script {
   return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
+/** A script that runs even when Redis is full: it writes little, and without it nobody could make room. */
+function indispensable(name: string, lua: string): Script {
+  return script(name, `#!lua flags=allow-oom\n${lua}`);
+}
+
 /** Appends `ARGV[first]` and the next to a place. A tail is `<last position> <bytes since ever>`. */
 const addEntries = `
 local function whole(number) return string.format('%.0f', number) end
@@ -75,7 +80,7 @@ return 1`,
  * the outbox, name of the outbox, time, number of entries, then for each its position, number of its key, field, channel,
  * notice, entry. Those that have arrived before are left out.
  */
-export const arriveScript = script(
+export const arriveScript = indispensable(
   'arrive',
   `${addEntries}
 local arrived = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
@@ -212,7 +217,7 @@ return answer`,
 );
 
 /** Cuts a stream up to a position, never past what a group owes. KEYS: stream. ARGV: position. Answers how many went. */
-export const cutScript = script(
+export const cutScript = indispensable(
   'cut',
   `${timeAndPositions}
 local upTo = tonumber(ARGV[1])
@@ -221,7 +226,7 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', upTo 
 );
 
 /** A member says that it is there. KEYS: members. ARGV: id, milliseconds after which a silent one is gone. Answers all ids. */
-export const hereScript = script(
+export const hereScript = indispensable(
   'here',
   `${timeAndPositions}
 local time = now()
@@ -239,7 +244,7 @@ return ids`,
  * A lease of a group's partition. KEYS: owner. ARGV: take, renew or release; token; milliseconds. Answers 1 where done.
  * The token stays after its time: until somebody else takes the partition, nobody has changed anything.
  */
-export const leaseScript = script(
+export const leaseScript = indispensable(
   'lease',
   `${timeAndPositions}
 local owner = redis.call('HMGET', KEYS[1], 'token', 'until')
@@ -256,11 +261,45 @@ redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', string.format('%.0f', now
 return 1`,
 );
 
-/** Gives up the right to trim. KEYS: trimming. ARGV: token. */
-export const trimmedScript = script(
-  'trimmed',
-  `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+/** Takes the right to trim, for ARGV[2] milliseconds, or prolongs it. KEYS: trimming. ARGV: token. Answers 1 where it is held. */
+export const holdScript = indispensable(
+  'hold',
+  `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`,
+);
+
+/** Gives up the right to trim. KEYS: trimming. ARGV: token. */
+export const releaseScript = indispensable(
+  'release',
+  `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`,
+);
+
+/** Makes a group known to streams of one partition. KEYS: streams. ARGV: group. One that is there stays as it is. */
+export const registerScript = indispensable(
+  'register',
+  `
+for _, key in ipairs(KEYS) do
+  local made = redis.pcall('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM', 'ENTRIESREAD', '0')
+  if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
+end
+return 1`,
+);
+
+/** Adds to a set. KEYS: set. ARGV: what. */
+export const noteScript = indispensable('note', `return redis.call('SADD', KEYS[1], ARGV[1])`);
+
+/** Says what the data is made by, where nobody has yet. KEYS: format. ARGV: version, partitions. Answers both as they are. */
+export const claimScript = indispensable(
+  'claim',
+  `
+redis.call('HSETNX', KEYS[1], 'version', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'partitions', ARGV[2])
+return redis.call('HMGET', KEYS[1], 'version', 'partitions')`,
 );
 
 /** Every script, to be loaded at start. */
@@ -273,5 +312,9 @@ export const scripts: readonly Script[] = [
   cutScript,
   hereScript,
   leaseScript,
-  trimmedScript,
+  holdScript,
+  releaseScript,
+  registerScript,
+  noteScript,
+  claimScript,
 ];

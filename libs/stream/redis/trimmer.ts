@@ -3,7 +3,7 @@ import { lanes } from '#libs/contracts';
 import type { Place, Retention } from '../stream.port.js';
 import type { RedisConnection } from './connection.js';
 import { fieldOf, type Keys } from './keys.js';
-import { cutScript, piecesScript, trimmedScript } from './scripts.js';
+import { cutScript, holdScript, piecesScript, releaseScript } from './scripts.js';
 
 const piecesPerPlace = 32;
 /** The right to trim ends by itself where its holder dies. */
@@ -35,16 +35,16 @@ export class Trimmer {
   /** Returns how many entries went; 0 where another process is at it. */
   async trim(retention: readonly Retention[], now: number): Promise<number> {
     const { connection, keys, token } = this;
-    const held = await connection.ask((client) => client.set(keys.trimming, token, 'PX', holdMs, 'NX'));
-    if (held !== 'OK') return 0;
+    const hold = () => connection.ask(() => connection.run(holdScript, [keys.trimming], [token, holdMs]));
+    if ((await hold()) !== 1) return 0;
     let removed = 0;
     try {
       for (const one of retention) {
         removed += await this.trimStream(one, now);
-        await connection.ask((client) => client.pexpire(keys.trimming, holdMs));
+        if ((await hold()) !== 1) break;
       }
     } finally {
-      await connection.ask(() => connection.run(trimmedScript, [keys.trimming], [token]));
+      await connection.ask(() => connection.run(releaseScript, [keys.trimming], [token]));
     }
     return removed;
   }

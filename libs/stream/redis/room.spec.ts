@@ -1,0 +1,103 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Metrics } from '#libs/runtime';
+import { startServer } from '#libs/runtime/testing';
+import { kept, owed, sourceOf, until } from '../testing/contract-scene.js';
+import { testRedisLog } from '../testing/open-test-redis-stream.js';
+import type { RedisStreamLogOptions } from './redis-stream-log.js';
+import { ownRedisOffer } from './testing/own-redis.js';
+
+const offer = ownRedisOffer();
+const stops: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+const large = () => ({ stream: 'raw', lane: 'bulk' as const, partition: 0, data: Buffer.alloc(100_000, 1) });
+const forever = Number.MAX_SAFE_INTEGER;
+
+async function open(settings: readonly string[], options: Partial<RedisStreamLogOptions> = {}) {
+  const server = await startServer('redis', settings);
+  stops.push(() => server.stop());
+  const metrics = new Metrics();
+  const log = await testRedisLog(server.url, { metrics, ...options });
+  await log.start();
+  stops.push(() => log.stop());
+  await log.registerGroup('raw', 'stage');
+  /** Appends until the log refuses; says how many it took. */
+  const fill = async () => {
+    for (let count = 0; count < 2_000; count++) {
+      try {
+        await log.append([large()]);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'stream_unavailable', retryable: true });
+        return count;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    throw new Error('it took everything');
+  };
+  return { log, metrics, fill };
+}
+
+(offer.available ? describe : describe.skip)(`room on ${offer.title}`, () => {
+  it('ends for intake when a stage is too far behind, and comes back when it has caught up', async () => {
+    const { log, metrics, fill } = await open([], { maxBacklogBytes: 2_000_000 });
+    const count = await fill();
+    expect(count).toBeGreaterThanOrEqual(20);
+    expect(log.problem()).toMatch(/raw bulk\/0: more than 2 MiB wait for a stage/);
+    expect(await metrics.render()).toMatch(/stream_appends_refused_total\{reason="backlog"\} [1-9]/);
+    // Other places take more.
+    await log.append([{ ...large(), partition: 1 }]);
+    await log.commit({ source: sourceOf(), upTo: count, append: [], state: [] });
+    await until(() => log.problem() === undefined);
+    await log.append([large()]);
+    expect(await owed(log, sourceOf())).toHaveLength(1);
+  });
+
+  it('ends for intake before it ends for stages, which go on and make room', async () => {
+    const { log, metrics, fill } = await open(['maxmemory 12mb']);
+    const count = await fill();
+    await until(() => log.problem() !== undefined);
+    expect(log.problem()).toMatch(/Redis uses \d+ of 12 MiB: nothing more is taken in/);
+    expect(await metrics.render()).toMatch(/stream_appends_refused_total\{reason="memory"\} [1-9]/);
+    for (let upTo = 1; upTo <= count; upTo++) {
+      await log.commit({
+        source: sourceOf(),
+        upTo,
+        append: [{ stream: 'readings', lane: 'bulk', partition: 0, data: Buffer.from(String(upTo)) }],
+        state: [{ key: 'k', value: Buffer.from(String(upTo)) }],
+      });
+    }
+    expect(await log.trim([{ stream: 'raw', maxAgeMs: forever, maxBytes: 1 }])).toBe(count);
+    await until(() => log.problem() === undefined);
+    await log.append([large()]);
+    expect(await kept(log, { stream: 'readings' })).toHaveLength(count);
+  });
+
+  it('that has ended altogether refuses what grows, and keeps what only acknowledges', async () => {
+    const { log } = await open(['maxmemory 5mb']);
+    // Faster than memory is looked at, as many processes at once would be.
+    const refusal = async (bytes: number) => {
+      for (;;) {
+        const failure = await log.append([{ ...large(), data: Buffer.alloc(bytes) }]).catch((error: Error) => error);
+        if (failure) return failure;
+      }
+    };
+    expect(await refusal(100_000)).toMatchObject({ code: 'stream_unavailable', retryable: true });
+    expect(log.problem()).toMatch(/^Redis /);
+    const count = (await owed(log, sourceOf())).length;
+    const growing = log.commit({
+      source: sourceOf(),
+      upTo: 1,
+      append: [{ ...large(), stream: 'readings' }],
+      state: [{ key: 'k', value: Buffer.from('v') }],
+    });
+    await expect(growing).rejects.toMatchObject({ code: 'stream_unavailable', retryable: true });
+    expect(await log.readState('stage', 0, ['k'])).toEqual([undefined]);
+    expect(await owed(log, sourceOf())).toHaveLength(count);
+    await log.commit({ source: sourceOf(), upTo: count, append: [], state: [] });
+    expect(await owed(log, sourceOf())).toEqual([]);
+    expect(await log.trim([{ stream: 'raw', maxAgeMs: forever, maxBytes: 1 }])).toBe(count);
+  });
+});
