@@ -204,13 +204,15 @@ const common = {
   // Nothing waits in the driver: neither commands while the connection is down, nor those whose answer was lost with it.
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
+  // It would do so without looking at what becomes of it: a connection lost meanwhile would end the process.
+  autoResubscribe: false,
   connectTimeout: connectTimeoutMs,
   commandTimeout: commandTimeoutMs,
   // A connection on which nothing comes back any more is a dead one, whatever the system still thinks of it.
   socketTimeout: commandTimeoutMs * 2,
   protocol: 2,
   // How long a closed connection may take to say goodbye, and keeps the process waiting.
-  disconnectTimeout: 500,
+  disconnectTimeout: 100,
   connectionName: 'citysense-stream',
 } as const satisfies RedisOptions;
 
