@@ -82,10 +82,10 @@ const scripts: { name: string; steps: Step[]; until: number; want: string[] }[] 
       [200, 'message'],
       [210, 'disconnected'],
       [265, 'message'],
-      [320, 'message'],
+      [365, 'message'],
     ],
-    until: 379,
-    want: ['0 online connection'],
+    until: 1_000,
+    want: ['0 online connection', '615 offline silence'],
   },
   {
     name: 'it takes over its own session: the old one ends after the new one began',

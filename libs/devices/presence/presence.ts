@@ -34,7 +34,7 @@ export interface PresenceChange {
  * - `silenceFactor` expected intervals, for everybody, connected or not: a device that hangs keeps its connection, and a
  *   gateway that was killed never tells of a disconnect;
  * - `reconnectSeconds` after the last session ended, for a device that once held a session for longer than its expected
- *   interval: it is one that stays connected, so its absence says something at once.
+ *   interval, and has not reported without one since: it is one that stays connected, so its absence says something at once.
  */
 export class PresenceBook {
   /** What is known of each device, by slot. */
@@ -54,9 +54,9 @@ export class PresenceBook {
       this.appear(slot ?? this.slots.add(deviceKey), at, seenAt, 'message');
       return;
     }
-    this.slots.seen[slot] = at;
-    this.slots.lastSeenAt[slot] = seenAt;
-    this.slots.dirty[chunkOf(slot)] = 1;
+    // It reports without a session now (over HTTP, or another broker), so having none says nothing of it any more.
+    if (this.slots.sessions[slot] === 0) this.slots.holdsSession[slot] = 0;
+    this.live(slot, at, seenAt);
   }
 
   /** A session of the device began. */
