@@ -125,6 +125,10 @@ export const servers: Record<ServerKind, ServerProgram> = {
           `listener ${place.port} 127.0.0.1`,
           ...(process.getuid?.() === 0 ? ['user root'] : []),
           ...(access ? [] : ['allow_anonymous true']),
+          'persistence true',
+          `persistence_location ${place.dir}/`,
+          // Its default drops what a session that is away gets beyond a thousand messages.
+          'max_queued_messages 0',
           'log_type error',
         ]),
       ];
