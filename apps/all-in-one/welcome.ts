@@ -16,7 +16,7 @@ export function welcome({ dataDir, httpPort, gateway, initialPassword }: Welcome
   const rows: [string, string][] = [
     ['REST API 接口', `http://127.0.0.1:${httpPort}/api/v1`],
     ['API docs 文档', `http://127.0.0.1:${httpPort}/docs`],
-    ['MQTT 接入', `mqtt://127.0.0.1:${gateway.mqttPort}`],
+    ['MQTT 接入', gateway.mqttPort ? `mqtt://127.0.0.1:${gateway.mqttPort}` : 'the cluster at BRIDGE_URL 经桥接集群'],
     ['HTTP ingest 上报', `http://127.0.0.1:${gateway.ingestPort}/devices/{id}/telemetry`],
     ['Data 数据目录', resolve(dataDir)],
   ];

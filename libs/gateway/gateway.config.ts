@@ -1,6 +1,12 @@
 import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
 
 export const gatewayConfig = defineConfig('gateway', {
+  mqtt: setting.choice(
+    'GATEWAY_MQTT',
+    ['broker', 'bridge'],
+    'broker',
+    'Where MQTT devices connect: broker (our own, on MQTT_PORT) or bridge (an MQTT cluster that exists, at BRIDGE_URL).',
+  ),
   host: setting.text('GATEWAY_HOST', '0.0.0.0', 'Address on which the gateway listens for devices, MQTT and HTTP.'),
   mqttPort: setting.port('MQTT_PORT', 1883, 'Port of the MQTT broker; 0 lets the system choose.'),
   ingestPort: setting.port('INGEST_PORT', 8081, 'Port on which devices post over HTTP; 0 lets the system choose.'),

@@ -2,15 +2,21 @@ import { Inject, Module } from '@nestjs/common';
 import { DevicesModule } from '#libs/devices';
 import { configProvider, HEALTH, type Health, LIFECYCLE, type Lifecycle, startOrder } from '#libs/runtime';
 import { DeviceLogin } from './device-login.js';
-import { gatewayConfig } from './gateway.config.js';
-import { GatewayService, MqttService } from './gateway.service.js';
+import { type GatewayConfig, gatewayConfig } from './gateway.config.js';
+import { GatewayService } from './gateway.service.js';
 import { GatewayAddresses } from './gateway-addresses.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { IngestServer } from './http-ingest/ingest-server.js';
+import { BridgeIntake } from './mqtt-bridge/bridge-intake.js';
+import { BridgeMetrics } from './mqtt-bridge/bridge-metrics.js';
+import { bridgeConfig } from './mqtt-bridge/mqtt-bridge.config.js';
+import { MqttBridge } from './mqtt-bridge/mqtt-bridge.js';
+import { BrokerSide } from './mqtt-broker/broker-side.js';
 import { MqttBroker } from './mqtt-broker/mqtt-broker.js';
 import { MqttListener } from './mqtt-broker/mqtt-listener.js';
 import { PublishGate } from './mqtt-broker/publish-gate.js';
 import { SessionTable } from './mqtt-broker/session-table.js';
+import { MQTT_SIDE, type MqttSide } from './mqtt-side.js';
 import { RawIntake } from './raw-intake.js';
 
 /** Device connections over MQTT and HTTP, into the `raw` stream. Needs the stream and the registry. */
@@ -18,17 +24,22 @@ import { RawIntake } from './raw-intake.js';
   imports: [DevicesModule],
   providers: [
     configProvider(gatewayConfig),
+    configProvider(bridgeConfig),
+    BridgeIntake,
+    BridgeMetrics,
+    BrokerSide,
     DeviceLogin,
     GatewayAddresses,
     GatewayMetrics,
     GatewayService,
     IngestServer,
+    MqttBridge,
     MqttBroker,
     MqttListener,
-    MqttService,
     PublishGate,
     RawIntake,
     SessionTable,
+    { provide: MQTT_SIDE, useFactory: chooseMqttSide, inject: [gatewayConfig.KEY, BrokerSide, MqttBridge] },
   ],
   exports: [GatewayAddresses],
 })
@@ -45,5 +56,15 @@ export class GatewayModule {
       stop: () => service.stop(),
     });
     health.add('gateway', () => service.problem());
+  }
+}
+
+/** The one place where it is chosen where MQTT devices connect. Neither holds anything before it is started. */
+function chooseMqttSide({ mqtt }: GatewayConfig, broker: BrokerSide, bridge: MqttBridge): MqttSide {
+  switch (mqtt) {
+    case 'broker':
+      return broker;
+    case 'bridge':
+      return bridge;
   }
 }

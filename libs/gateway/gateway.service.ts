@@ -2,44 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { GatewayAddresses } from './gateway-addresses.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { IngestServer } from './http-ingest/ingest-server.js';
-import { MqttBroker } from './mqtt-broker/mqtt-broker.js';
-import { MqttListener } from './mqtt-broker/mqtt-listener.js';
-import { SessionTable } from './mqtt-broker/session-table.js';
+import { MQTT_SIDE, type MqttSide } from './mqtt-side.js';
 import { RawIntake } from './raw-intake.js';
 
 const drainTimeoutMs = 5_000;
-
-/** Brings the MQTT side of the gateway up and down in order. */
-@Injectable()
-export class MqttService {
-  constructor(
-    @Inject(SessionTable) private readonly sessions: SessionTable,
-    @Inject(MqttBroker) private readonly broker: MqttBroker,
-    @Inject(MqttListener) private readonly listener: MqttListener,
-  ) {}
-
-  async start(): Promise<void> {
-    this.sessions.start();
-    await this.broker.start();
-    await this.listener.start();
-  }
-
-  /** Takes nothing more; what has been taken may still be acknowledged. */
-  stopAccepting(): void {
-    this.sessions.stop();
-    this.listener.stopAccepting();
-  }
-
-  stop(): Promise<void> {
-    return this.broker.stop();
-  }
-}
 
 /** Brings the gateway up and down: nothing is acknowledged that has not been made durable, to the last message. */
 @Injectable()
 export class GatewayService {
   constructor(
-    @Inject(MqttService) private readonly mqtt: MqttService,
+    @Inject(MQTT_SIDE) private readonly mqtt: MqttSide,
     @Inject(IngestServer) private readonly ingest: IngestServer,
     @Inject(RawIntake) private readonly intake: RawIntake,
     @Inject(GatewayAddresses) private readonly addresses: GatewayAddresses,
@@ -59,8 +31,8 @@ export class GatewayService {
   }
 
   async stop(): Promise<void> {
-    this.mqtt.stopAccepting();
     const ingestClosed = this.ingest.stop();
+    await this.mqtt.stopAccepting();
     await this.intake.writer.drain(drainTimeoutMs);
     await ingestClosed;
     await this.mqtt.stop();
@@ -71,6 +43,10 @@ export class GatewayService {
   problem(): string | undefined {
     const { writer } = this.intake;
     if (writer.failed) return `the stream is lost: ${writer.failed.message}`;
-    return writer.unavailable ? 'the stream takes no messages at this moment; devices wait' : undefined;
+    const problems = [
+      writer.unavailable ? 'the stream takes no messages at this moment; devices wait' : undefined,
+      this.mqtt.problem(),
+    ].filter((problem) => problem !== undefined);
+    return problems.length > 0 ? problems.join('; ') : undefined;
   }
 }

@@ -13,6 +13,12 @@ const eventPattern = /^[A-Za-z0-9_.-]{1,64}$/;
 const portPattern = /^\d{1,3}$/;
 const highestPort = 255;
 
+/** The canonical id of the device that a topic names, undefined where it names none. */
+export function topicOwner(topic: string): string | undefined {
+  const [root, id] = topic.split('/', 2);
+  return root === 'devices' && id ? canonicalDeviceId(id) : undefined;
+}
+
 /**
  * Reads a topic that device `ownId` (canonical) publishes on. Children are named as in the topic; whether they are its
  * own is for the caller to find out.

@@ -1,5 +1,4 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Inject, Injectable } from '@nestjs/common';
@@ -7,6 +6,7 @@ import { ConfigError } from '#libs/runtime';
 import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
 import { GatewayAddresses } from '../gateway-addresses.js';
 import { GatewayMetrics } from '../gateway-metrics.js';
+import { readPemFile } from '../pem-file.js';
 import { RawIntake } from '../raw-intake.js';
 import type { ReadGate } from './guarded-socket.js';
 import { MqttBroker } from './mqtt-broker.js';
@@ -59,8 +59,8 @@ export class MqttListener {
         'MQTT_TLS_PORT is set: set MQTT_TLS_CERT and MQTT_TLS_KEY to the certificate and key files.',
       );
     }
-    const cert = await readSetting('MQTT_TLS_CERT', mqttTlsCert, (pem) => new X509Certificate(pem));
-    const key = await readSetting('MQTT_TLS_KEY', mqttTlsKey, (pem) => {
+    const cert = await readPemFile('MQTT_TLS_CERT', mqttTlsCert, (pem) => new X509Certificate(pem));
+    const key = await readPemFile('MQTT_TLS_KEY', mqttTlsKey, (pem) => {
       if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(pem))) {
         throw new Error('it is not the key of the certificate in MQTT_TLS_CERT');
       }
@@ -68,7 +68,7 @@ export class MqttListener {
     return {
       cert,
       key,
-      ca: mqttTlsCa && (await readSetting('MQTT_TLS_CA', mqttTlsCa, (pem) => new X509Certificate(pem))),
+      ca: mqttTlsCa && (await readPemFile('MQTT_TLS_CA', mqttTlsCa, (pem) => new X509Certificate(pem))),
       requestCert: mqttTlsCa !== undefined,
       rejectUnauthorized: mqttTlsCa !== undefined,
       minVersion: 'TLSv1.2' as const,
@@ -87,16 +87,5 @@ export class MqttListener {
         resolve((server.address() as AddressInfo).port);
       });
     });
-  }
-}
-
-/** The file that a setting names. Throws naming the setting where it cannot be read, or `check` throws. */
-async function readSetting(name: string, path: string, check: (pem: Buffer) => void): Promise<Buffer> {
-  try {
-    const pem = await readFile(path);
-    check(pem);
-    return pem;
-  } catch (error) {
-    throw new ConfigError(`${name}=${path} cannot be used: ${(error as Error).message}. Name a readable PEM file.`);
   }
 }

@@ -1,3 +1,4 @@
+export * from './bridge-scene.js';
 export * from './open-gateway.js';
 export * from './raw-device.js';
 export * from './stored-messages.js';

@@ -3,7 +3,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { DeviceDirectory } from '#libs/devices';
 import { DATABASE, type Database } from '#libs/registry-db';
-import { LIFECYCLE, type Lifecycle, METRICS, type Metrics, RuntimeModule } from '#libs/runtime';
+import { HEALTH, type Health, LIFECYCLE, type Lifecycle, METRICS, type Metrics, RuntimeModule } from '#libs/runtime';
 import { STREAM, type StreamLog } from '#libs/stream';
 import { GatewayModule } from '../gateway.module.js';
 import { GatewayAddresses } from '../gateway-addresses.js';
@@ -15,6 +15,8 @@ export interface TestGateway {
   ingestPort: number;
   directory: DeviceDirectory;
   metrics: Metrics;
+  /** What keeps it from its work, undefined when well. */
+  problem(): Promise<string | undefined>;
   /** The value of a counter or gauge with these labels, 0 where it has not counted yet. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   stop(): Promise<void>;
@@ -77,6 +79,7 @@ export async function openTestGateway(
     ingestPort: addresses.ingestPort,
     directory: app.get(DeviceDirectory, { strict: false }),
     metrics,
+    problem: async () => (await app.get<Health>(HEALTH).state()).checks.gateway?.detail,
     metric: async (name, labels = {}) => {
       const found = await metrics.registry.getSingleMetric(name)?.get();
       const value = found?.values.find((one) =>

@@ -25,7 +25,6 @@ export class RedisConnection {
   private uselessSince: number | undefined;
   private readonly ready = new Set<() => void>();
   private readonly target: string;
-  private gathering = false;
 
   constructor(
     private readonly urls: readonly string[],
@@ -71,7 +70,6 @@ export class RedisConnection {
   /** Runs a script once. Rejects with what the driver says. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     this.mustBeConnected();
-    this.gather();
     try {
       return await this.client.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
@@ -167,21 +165,6 @@ export class RedisConnection {
     }
   }
 
-  /**
-   * What is asked in one round of the event loop leaves in one write. The driver's own pipelining has one pipeline under way
-   * at a time, so that an urgent append would wait for the bulk before it.
-   */
-  private gather(): void {
-    if (this.gathering || !(this.client instanceof Redis)) return;
-    const { stream } = this.client;
-    this.gathering = true;
-    stream.cork();
-    setImmediate(() => {
-      this.gathering = false;
-      stream.uncork();
-    });
-  }
-
   /** The driver would refuse it too, but keep a timer for its answer. */
   private mustBeConnected(): void {
     if (!this.connected) throw new Error(this.reason);
@@ -204,15 +187,13 @@ const common = {
   // Nothing waits in the driver: neither commands while the connection is down, nor those whose answer was lost with it.
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
-  // It would do so without looking at what becomes of it: a connection lost meanwhile would end the process.
-  autoResubscribe: false,
   connectTimeout: connectTimeoutMs,
   commandTimeout: commandTimeoutMs,
   // A connection on which nothing comes back any more is a dead one, whatever the system still thinks of it.
   socketTimeout: commandTimeoutMs * 2,
   protocol: 2,
   // How long a closed connection may take to say goodbye, and keeps the process waiting.
-  disconnectTimeout: 100,
+  disconnectTimeout: 500,
   connectionName: 'citysense-stream',
 } as const satisfies RedisOptions;
 
@@ -221,7 +202,7 @@ const retryMs = (attempts: number) => Math.min(longestRetryMs, firstRetryMs * at
 function open(urls: readonly string[]): Redis | Cluster {
   const [first = '', ...more] = urls;
   if (more.length === 0) {
-    const options = { ...common, lazyConnect: true, enableOfflineQueue: false, enableAutoPipelining: false };
+    const options = { ...common, lazyConnect: true, enableOfflineQueue: false, enableAutoPipelining: true };
     return new Redis(first, { ...options, retryStrategy: retryMs });
   }
   const { username, password, tls } = optionsIn(first);
@@ -233,7 +214,7 @@ function open(urls: readonly string[]): Redis | Cluster {
     {
       lazyConnect: true,
       enableOfflineQueue: false,
-      enableAutoPipelining: false,
+      enableAutoPipelining: true,
       clusterRetryStrategy: retryMs,
       slotsRefreshTimeout: commandTimeoutMs,
       redisOptions: {

@@ -3,7 +3,13 @@ import { lanes } from '#libs/contracts';
 import type { Clock, Logger, Metrics } from '#libs/runtime';
 import { AppendWaiters } from '../append-waiters.js';
 import { checkAppend, checkName } from '../entry-check.js';
-import { StreamFailedError, StreamFencedError, StreamOpenError, StreamUsageError } from '../stream.errors.js';
+import {
+  StreamFailedError,
+  StreamFencedError,
+  StreamOpenError,
+  StreamUnavailableError,
+  StreamUsageError,
+} from '../stream.errors.js';
 import type {
   Append,
   Commit,
@@ -108,7 +114,13 @@ export class RedisStreamLog implements StreamLog {
     const { appender, room } = this.mustBeOpen();
     const refusal = room.refusal(entries);
     if (refusal) throw refusal;
-    await appender.append(entries);
+    try {
+      await appender.append(entries);
+    } catch (error) {
+      // With a cause it is Redis that refused.
+      if (error instanceof StreamUnavailableError && error.cause) room.refused(error.message);
+      throw error;
+    }
   }
 
   async registerGroup(stream: string, group: string): Promise<void> {
