@@ -225,6 +225,34 @@ async function expectExact(log: StreamLog, count: number): Promise<void> {
     expect(child.said('running')).toBe(1);
   }, 90_000);
 
+  it('that were cut off while another took over keep nothing of what they had under way, timers neither', async () => {
+    fresh();
+    const network = new FickleNetwork();
+    const url = await network.open(server.url);
+    stops.push(() => network.stop());
+    const [cutOff, direct] = [await open(500, url), await open(500)];
+    const first = await join(cutOff);
+    await until(() => first.own.size === 4);
+    network.close();
+    await until(() => cutOff.problem() !== undefined);
+    const commit = (log: StreamLog, text: string) =>
+      log.commit({
+        source: sourceOf(),
+        upTo: undefined,
+        append: [entry(text, { stream: 'readings' })],
+        state: [{ key: 'k', value: Buffer.from(text) }],
+      });
+    const late = expect(commit(cutOff, 'late')).rejects.toMatchObject({ code: 'stream_fenced', retryable: false });
+    const second = await join(direct);
+    await until(() => second.own.size === 4);
+    await commit(direct, 'new owner');
+    network.heal();
+    await late;
+    expect(await kept(direct, { stream: 'readings' })).toEqual(['new owner']);
+    expect(await direct.readState('stage', 0, ['k'])).toEqual([Buffer.from('new owner')]);
+    await until(() => first.lost.includes(0));
+  });
+
   it('that end between a commit and its way to other partitions: it arrives once, before anything newer', async () => {
     fresh();
     const network = new FickleNetwork();

@@ -9,7 +9,8 @@ interface Pair {
 export class FickleNetwork {
   private readonly pairs = new Set<Pair>();
   private listening: Server | undefined;
-  private mute = false;
+  /** How many more answers come through. */
+  private passing = Number.POSITIVE_INFINITY;
   private closed = false;
   /** Bytes that came back from the server and were kept from whoever asked. */
   swallowed = 0;
@@ -23,8 +24,11 @@ export class FickleNetwork {
       this.pairs.add(pair);
       near.on('data', (chunk) => pair.far.write(chunk));
       pair.far.on('data', (chunk) => {
-        if (this.mute) this.swallowed += chunk.length;
-        else near.write(chunk);
+        if (this.passing === 0) this.swallowed += chunk.length;
+        else {
+          this.passing--;
+          near.write(chunk);
+        }
       });
       for (const socket of [near, pair.far]) {
         socket.on('error', () => this.cut(pair));
@@ -36,14 +40,14 @@ export class FickleNetwork {
     return `redis://127.0.0.1:${(server.address() as { port: number }).port}`;
   }
 
-  /** From now on the server hears everything, and nothing comes back. */
-  swallowAnswers(): void {
-    this.mute = true;
+  /** From now on the server hears everything, and nothing comes back after the next `passing` answers. */
+  swallowAnswers(passing = 0): void {
+    this.passing = passing;
   }
 
   /** Cuts every connection; new ones are whole again. */
   cutAll(): void {
-    this.mute = false;
+    this.passing = Number.POSITIVE_INFINITY;
     for (const pair of [...this.pairs]) this.cut(pair);
   }
 
