@@ -10,14 +10,14 @@ export class AlarmingDetector {
   private done: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly mqttUrl: string,
+    private readonly mqttUrls: readonly string[],
     private readonly id: string,
     private readonly secret: string,
   ) {}
 
   async start(): Promise<void> {
     this.running = true;
-    this.client = await connectDevice(this.mqttUrl, this.id, this.secret);
+    this.client = await connectDevice(this.mqttUrls, this.id, this.secret);
     this.done = this.alarmAndCalm(this.client);
   }
 

@@ -13,9 +13,12 @@ export class FaultFleet {
   private readonly clients: MqttClient[] = [];
   private readonly next = new Map<string, number>();
   private running = false;
+  /** The longest that a device waited for a PUBACK, in milliseconds. */
+  longestStallMs = 0;
 
   constructor(
-    private readonly mqttUrl: string,
+    /** Where the devices connect; with several, one that loses its gateway goes to the next. */
+    private readonly mqttUrls: readonly string[],
     readonly devices: readonly Promised[],
     /** Pause between two readings of a device, in milliseconds. */
     private readonly everyMs: number,
@@ -25,7 +28,7 @@ export class FaultFleet {
   async start(): Promise<void> {
     this.running = true;
     for (const device of this.devices) {
-      const client = await connectDevice(this.mqttUrl, device.id, device.secret);
+      const client = await connectDevice(this.mqttUrls, device.id, device.secret);
       this.clients.push(client);
       void this.talk(device, client);
     }
@@ -46,7 +49,9 @@ export class FaultFleet {
         seq,
         values: { 'metering.water.total': seq, flowRate: seq % 100, battery: 3.6 },
       });
+      const sent = performance.now();
       await publishUntilAcknowledged(client, `devices/${device.id}/telemetry`, payload);
+      this.longestStallMs = Math.max(this.longestStallMs, performance.now() - sent);
       device.acknowledged.add(seq);
       await new Promise((resolve) => setTimeout(resolve, this.everyMs));
     }
@@ -54,8 +59,13 @@ export class FaultFleet {
 }
 
 /** A client that comes back by itself after a crash and resends what was not acknowledged. */
-export async function connectDevice(url: string, id: string, secret: string): Promise<MqttClient> {
-  const client = mqtt.connect(url, {
+export async function connectDevice(urls: readonly string[], id: string, secret: string): Promise<MqttClient> {
+  const client = mqtt.connect({
+    servers: urls.map((url) => ({
+      host: new URL(url).hostname,
+      port: Number(new URL(url).port),
+      protocol: 'mqtt' as const,
+    })),
     clientId: id,
     username: id,
     password: secret,

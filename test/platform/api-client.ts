@@ -1,4 +1,4 @@
-import type { PlatformProcess } from './platform-process.js';
+import type { Platform } from './platform-process.js';
 
 /** A REST answer with its body parsed. */
 export interface Answer<T = Record<string, unknown>> {
@@ -14,11 +14,7 @@ export class ApiClient {
     private readonly token: string,
   ) {}
 
-  static async logIn(
-    platform: PlatformProcess,
-    login = 'admin',
-    password = platform.adminPassword(),
-  ): Promise<ApiClient> {
+  static async logIn(platform: Platform, login = 'admin', password = platform.adminPassword()): Promise<ApiClient> {
     const open = new ApiClient(platform.url, '');
     const { body } = await open.ask<{ token: string }>('POST', '/api/v1/sessions', { login, password });
     return new ApiClient(platform.url, body.token);

@@ -1,7 +1,11 @@
-const patienceMs = 20_000;
+const usualPatienceMs = 20_000;
 
 /** Asks until the answer is there; rejects after a while, saying what did not come. */
-export async function eventually<T>(ask: () => Promise<T | undefined>, what: string): Promise<T> {
+export async function eventually<T>(
+  ask: () => Promise<T | undefined>,
+  what: string,
+  patienceMs = usualPatienceMs,
+): Promise<T> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const answer = await ask();

@@ -1,12 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AppProcess } from './app-process.js';
 
 const startTimeoutMs = 120_000;
-const stopTimeoutMs = 60_000;
+
+/** A platform as tests and benchmarks reach it, however many processes it is. */
+export interface Platform {
+  /** Of the REST API. */
+  readonly url: string;
+  /** The first administrator's password. */
+  adminPassword(): string;
+}
 
 /** Where a started platform listens. */
 export interface Listening {
@@ -17,14 +23,24 @@ export interface Listening {
 }
 
 /** The real all-in-one platform in a process of its own, on free ports and a data folder of its own. */
-export class PlatformProcess {
-  private child: ChildProcess | undefined;
+export class PlatformProcess implements Platform {
+  private readonly process: AppProcess;
   private where: Listening | undefined;
 
   private constructor(
     readonly dataDir: string,
-    private readonly environment: Record<string, string>,
-  ) {}
+    environment: Record<string, string>,
+  ) {
+    this.process = new AppProcess('all-in-one', join(dataDir, '..', 'platform.log'), {
+      UV_THREADPOOL_SIZE: '12',
+      HTTP_PORT: '0',
+      MQTT_PORT: '0',
+      INGEST_PORT: '0',
+      HTTP_HOST: '127.0.0.1',
+      DATA_DIR: dataDir,
+      ...environment,
+    });
+  }
 
   /** A platform on an empty data folder; `environment` adds or replaces settings. Not started yet. */
   static async create(environment: Record<string, string> = {}): Promise<PlatformProcess> {
@@ -49,39 +65,25 @@ export class PlatformProcess {
   }
 
   get pid(): number {
-    return this.child?.pid ?? 0;
+    return this.process.pid;
   }
 
   /** Everything the platform printed, newest start last. */
   output(): string {
-    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
+    return this.process.output();
   }
 
   /** Starts it and waits until it listens. Throws with its output when it ends first. */
   async start(): Promise<void> {
     rmSync(join(this.dataDir, 'listening.json'), { force: true });
-    const log = openSync(this.logFile, 'a');
-    const child = spawn(process.execPath, ['--enable-source-maps', join('dist', 'apps', 'all-in-one', 'main.js')], {
-      cwd: process.cwd(),
-      stdio: ['ignore', log, log],
-      env: {
-        PATH: process.env.PATH,
-        UV_THREADPOOL_SIZE: '12',
-        HTTP_PORT: '0',
-        MQTT_PORT: '0',
-        INGEST_PORT: '0',
-        HTTP_HOST: '127.0.0.1',
-        LOG_LEVEL: 'warn',
-        DATA_DIR: this.dataDir,
-        ...this.environment,
-      },
-    });
-    this.child = child;
+    this.process.spawn();
+    const { pid } = this.process;
     const deadline = Date.now() + startTimeoutMs;
     while (Date.now() < deadline) {
-      const ended = child.exitCode ?? child.signalCode;
-      if (ended !== null) throw new Error(`the platform ended with ${ended}:\n${this.output()}`);
-      this.where = this.readListening(child.pid ?? 0);
+      if (this.process.ended !== null) {
+        throw new Error(`the platform ended with ${this.process.ended}:\n${this.output()}`);
+      }
+      this.where = this.readListening(pid);
       if (this.where) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -95,24 +97,14 @@ export class PlatformProcess {
 
   /** Lets it drain, as Ctrl-C does; returns its exit code. */
   async stop(): Promise<number | null> {
-    const child = this.child;
-    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
-    const exited = once(child, 'exit');
-    child.kill('SIGINT');
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-    const [code] = (await exited) as [number | null];
-    clearTimeout(timer);
+    const code = await this.process.stop();
     this.where = undefined;
     return code;
   }
 
   /** Ends it at once, as a power cut would for the process. */
   async kill(): Promise<void> {
-    const child = this.child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await this.process.kill();
     this.where = undefined;
   }
 
@@ -128,10 +120,6 @@ export class PlatformProcess {
   async remove(): Promise<void> {
     await this.kill();
     rmSync(join(this.dataDir, '..'), { recursive: true, force: true });
-  }
-
-  private get logFile(): string {
-    return join(this.dataDir, '..', 'platform.log');
   }
 
   private readListening(pid: number): Listening | undefined {

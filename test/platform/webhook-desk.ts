@@ -2,6 +2,8 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 
 /** A webhook as it arrived. */
 export interface Received {
+  /** When it arrived, by `performance.now()`. */
+  at: number;
   headers: IncomingHttpHeaders;
   body: string;
   event: { id: string; type: string; subject?: string; data: Record<string, unknown> };
@@ -56,7 +58,7 @@ export class WebhookDesk {
   }
 
   private take(headers: IncomingHttpHeaders, body: string): void {
-    const received: Received = { headers, body, event: JSON.parse(body) as Received['event'] };
+    const received: Received = { at: performance.now(), headers, body, event: JSON.parse(body) as Received['event'] };
     this.received.push(received);
     const waiter = this.waiting.find(({ suffix }) => received.event.type.endsWith(suffix));
     if (!waiter) return;
