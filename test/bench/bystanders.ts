@@ -1,8 +1,8 @@
 import mqtt, { type MqttClient } from 'mqtt';
 import type { LoadDevice } from '../../devices-sim/load/mqtt-load.js';
 import { ApiClient } from '../platform/api-client.js';
-import type { PlatformProcess } from '../platform/platform-process.js';
 import { WebhookDesk } from '../platform/webhook-desk.js';
+import type { BenchedPlatform } from './benched-platform.js';
 import { quantile, round } from './statistics.js';
 
 /** Everybody who has something to do with the platform while it is under load. */
@@ -19,7 +19,7 @@ export interface Bystanders {
 const perBatch = 500;
 
 /** Registers a fleet of meters, a probe and a detector through the REST API, and subscribes a webhook. */
-export async function prepareFleet(platform: PlatformProcess, meters: number): Promise<Bystanders> {
+export async function prepareFleet(platform: BenchedPlatform, meters: number): Promise<Bystanders> {
   const api = await ApiClient.logIn(platform);
   const desk = await WebhookDesk.open();
   await api.call('POST', '/api/v1/endpoints', { name: 'bench', url: desk.url });
@@ -53,7 +53,7 @@ export async function registerDevices(
 
 /** For `durationMs`: publishes probes and smoke alarms, and times them until they can be queried, or have arrived. */
 export async function watchBystanders(
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   { probe, detector, desk, api }: Bystanders,
   durationMs: number,
 ): Promise<Record<string, number>> {
@@ -112,11 +112,11 @@ async function timeUntilWebhook(desk: WebhookDesk, client: MqttClient, id: strin
 }
 
 async function withClient(
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   device: LoadDevice,
   use: (client: MqttClient) => Promise<void>,
 ): Promise<void> {
-  const client = await mqtt.connectAsync(platform.mqttUrl, {
+  const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${platform.mqttPort}`, {
     clientId: device.id,
     username: device.id,
     password: device.secret,

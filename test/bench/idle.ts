@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { generate } from 'mqtt-packet';
 import type { LoadDevice } from '../../devices-sim/load/mqtt-load.js';
 import { ApiClient } from '../platform/api-client.js';
-import type { PlatformProcess } from '../platform/platform-process.js';
+import type { BenchedPlatform } from './benched-platform.js';
 import { registerDevices } from './bystanders.js';
 import { residentBytes, round } from './statistics.js';
 
@@ -11,18 +11,18 @@ const settleMs = 3_000;
 
 /** Connects many devices that then say nothing; memory per connection, and how long until the last was in. */
 export async function measureIdle(
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   { idleConnections, say }: { idleConnections: number; say: (text: string) => void },
 ): Promise<Record<string, number>> {
   say(`registering and connecting ${idleConnections} idle devices`);
   const devices = await registerDevices(await ApiClient.logIn(platform), 'idle', idleConnections, 'water-meter');
   await pause(settleMs);
-  const before = residentBytes(platform.pid);
+  const before = residentBytes(platform.pids[0] ?? 0);
   const started = performance.now();
-  const sockets = await connectAll(platform.listening.mqttPort, devices);
+  const sockets = await connectAll(platform.mqttPort, devices);
   const connectSeconds = (performance.now() - started) / 1000;
   await pause(settleMs);
-  const after = residentBytes(platform.pid);
+  const after = residentBytes(platform.pids[0] ?? 0);
   const alive = sockets.filter((socket) => !socket.destroyed).length;
   for (const socket of sockets) socket.destroy();
   return {

@@ -1,5 +1,4 @@
-import { PlatformProcess } from '../platform/platform-process.js';
-import { countStored } from '../platform/stored-count.js';
+import { type BenchEngines, type BenchedPlatform, openBenchedPlatform } from './benched-platform.js';
 import { type Bystanders, prepareFleet, watchBystanders } from './bystanders.js';
 import { measureIdle } from './idle.js';
 import { type LoadOutcome, runLoad } from './load.js';
@@ -9,6 +8,7 @@ import { hasMosquitto, startBareBroker, startMosquitto, type Yardstick } from '.
 
 /** How the benchmark is run; the defaults are the figures it is judged by. */
 export interface IngestOptions {
+  engines: BenchEngines;
   connections: number;
   /** Unacknowledged publishes per connection; 1 is what a sensor does: it sends, and waits for its PUBACK. */
   window: number;
@@ -30,7 +30,7 @@ interface Round {
 
 /** Measures ingest against a bare broker under the same load, then counts every message in the store. */
 export async function benchIngest(options: IngestOptions): Promise<Record<string, unknown>> {
-  const platform = await PlatformProcess.create({ NOTIFIER_ALLOW_LOOPBACK: 'true' });
+  const platform = await openBenchedPlatform(options.engines);
   try {
     await platform.start();
     options.say(`registering ${options.connections} devices`);
@@ -46,9 +46,9 @@ export async function benchIngest(options: IngestOptions): Promise<Record<string
     const half = await runHalfLoad(platform, fleet, promised, rate / 2, options);
     const idle = options.idleConnections > 0 ? await measureIdle(platform, options) : {};
     fleet.desk.stop();
-    await platform.stop();
     options.say('counting what was stored');
-    return { ...summary(rounds), ...half, ...idle, ...(await countStored(platform.dataDir, promised)) };
+    const stored = await platform.count(promised);
+    return { engines: options.engines, ...summary(rounds), ...half, ...idle, ...stored };
   } finally {
     await platform.remove();
   }
@@ -56,7 +56,7 @@ export async function benchIngest(options: IngestOptions): Promise<Record<string
 
 async function runRound(
   number: number,
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   fleet: Bystanders,
   promised: Map<string, number[]>,
   options: IngestOptions,
@@ -74,7 +74,7 @@ async function runRound(
     mosquitto: mosquitto?.ratePerSecond,
     puback: load.latencyMs,
     eventLoopP99Ms: (await metricOf(platform, 'gateway_event_loop_lag_p99_seconds')) * 1000,
-    residentMiB: residentBytes(platform.pid) / 1_048_576,
+    residentMiB: platform.pids.reduce((sum, pid) => sum + residentBytes(pid), 0) / 1_048_576,
   };
   options.say(
     `round ${number}: bare ${round(bare.ratePerSecond)}/s, platform ${round(rate)}/s (acknowledged ${round(load.ratePerSecond)}/s, ` +
@@ -114,7 +114,7 @@ async function untilRelayed(relayed: () => number, acknowledged: number): Promis
 let sequenceBase = 0;
 
 async function loadPlatform(
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   fleet: Bystanders,
   promised: Map<string, number[]>,
   options: IngestOptions,
@@ -122,7 +122,7 @@ async function loadPlatform(
 ): Promise<LoadOutcome> {
   const base = sequenceBase;
   const outcome = await runLoad({
-    port: platform.listening.mqttPort,
+    port: platform.mqttPort,
     devices: fleet.meters,
     window: options.window,
     durationMs: options.secondsPerRound * 1000,
@@ -142,7 +142,7 @@ async function loadPlatform(
 }
 
 async function warmUp(
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   fleet: Bystanders,
   promised: Map<string, number[]>,
   options: IngestOptions,
@@ -153,7 +153,7 @@ async function warmUp(
 }
 
 async function runHalfLoad(
-  platform: PlatformProcess,
+  platform: BenchedPlatform,
   fleet: Bystanders,
   promised: Map<string, number[]>,
   ratePerSecond: number,
@@ -173,7 +173,7 @@ async function runHalfLoad(
 }
 
 /** Waits until no stage owes an entry; returns how long that took in milliseconds. */
-async function untilDrained(platform: PlatformProcess): Promise<number> {
+async function untilDrained(platform: BenchedPlatform): Promise<number> {
   const started = performance.now();
   while ((await lagEntries(platform)) > 0) {
     if (performance.now() - started > 300_000) throw new Error('the stages did not catch up within 300 s');

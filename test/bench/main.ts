@@ -4,6 +4,7 @@ import { benchIngest } from './ingest.bench.js';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    engines: { type: 'string', default: 'embedded' },
     json: { type: 'boolean', default: false },
     connections: { type: 'string', default: '1000' },
     window: { type: 'string', default: '1' },
@@ -14,12 +15,13 @@ const { values, positionals } = parseArgs({
   },
 });
 
-if (values.help || positionals[0] !== 'ingest') {
+if (values.help || positionals[0] !== 'ingest' || !['embedded', 'server'].includes(values.engines)) {
   process.stdout.write(
     [
-      'npm run bench -- ingest [--json] [--connections 1000] [--window 1] [--rounds 3] [--seconds 10] [--idle 10000]',
+      'npm run bench -- ingest [--engines embedded|server] [--json] [--connections 1000] [--window 1] [--rounds 3] [--seconds 10] [--idle 10000]',
       'Messages acknowledged, normalised, stored and judged per second over MQTT, as a ratio to a bare broker in the',
       'same run (each device waits for its PUBACK; --window lets it send ahead); loss and duplicates counted message by message; alarm and query latency at half load; idle connections.',
+      '--engines server: gateway, pipeline, notifier and API as processes on Redis (appendfsync always), PostgreSQL, InfluxDB.',
       '',
     ].join('\n'),
   );
@@ -27,6 +29,7 @@ if (values.help || positionals[0] !== 'ingest') {
 }
 
 const result = await benchIngest({
+  engines: values.engines === 'server' ? 'server' : 'embedded',
   connections: Number(values.connections),
   window: Number(values.window),
   rounds: Number(values.rounds),

@@ -1,20 +1,13 @@
-import type { PlatformProcess } from '../platform/platform-process.js';
-
-/** The platform's metrics as it serves them. */
-async function scrape(platform: PlatformProcess): Promise<string> {
-  const response = await fetch(`${platform.url}/metrics`, { signal: AbortSignal.timeout(30_000) });
-  if (!response.ok) throw new Error(`/metrics answered ${response.status}`);
-  return response.text();
-}
+import type { BenchedPlatform } from './benched-platform.js';
 
 /** The sum of a metric over its labels; 0 where it has none yet. */
-export async function metricOf(platform: PlatformProcess, name: string): Promise<number> {
-  return sumOf(await scrape(platform), name);
+export async function metricOf(platform: BenchedPlatform, name: string): Promise<number> {
+  return sumOf(await platform.metrics(), name);
 }
 
 /** How many entries all stages together still owe. */
-export async function lagEntries(platform: PlatformProcess): Promise<number> {
-  return sumOf(await scrape(platform), 'stream_lag_entries');
+export async function lagEntries(platform: BenchedPlatform): Promise<number> {
+  return sumOf(await platform.metrics(), 'stream_lag_entries');
 }
 
 function sumOf(text: string, name: string): number {
