@@ -32,6 +32,7 @@ const drivers = {
   lmdb: '^libs/(stream|telemetry-store)/',
   ioredis: '^libs/stream/redis/',
   '@duckdb/node-api': '^libs/telemetry-store/duckdb/',
+  '@influxdata/influxdb-client': '^libs/telemetry-store/influxdb/',
   '@electric-sql/pglite': '^libs/registry-db/embedded/',
   pg: '^libs/registry-db/',
   aedes: '^libs/gateway/mqtt-broker/',

@@ -1,16 +1,15 @@
 import { Inject } from '@nestjs/common';
 import { streams } from '#libs/contracts';
 import { ConfigError, LIFECYCLE, type Lifecycle, LOGGER, type Logger, startOrder } from '#libs/runtime';
-import { type Lag, type Source, STREAM, type StreamLog } from '#libs/stream';
+import { type Lag, STREAM, type StreamLog } from '#libs/stream';
 import { TELEMETRY_STORE, type TelemetryStore } from '#libs/telemetry-store';
 import { type ReadingsConfig, readingsConfig } from './readings.config.js';
 
-const readAtOnce = { maxEntries: 1_000, maxBytes: 4 * 1_048_576 };
 const group = 'readings';
 
 /**
- * Before the stage starts: what was acknowledged but is not in the store (it was lost, or restored from a backup) is stored
- * again from the stream. A store that is ahead of the stream belongs to another stream, and is refused.
+ * Before the stage starts: empties the store where all is to be stored again, and refuses a store that is ahead of the
+ * stream, which belongs to another. What is missing is stored again by the stage, partition by partition (`MissingReadings`).
  */
 export class ReadingsRebuild {
   constructor(
@@ -34,30 +33,13 @@ export class ReadingsRebuild {
       await this.store.clear();
     }
     await this.stream.registerGroup(streams.readings, group);
-    const positions = new Map((await this.store.positions()).map((p) => [`${p.lane}/${p.partition}`, p.position]));
-    const lags = (await this.stream.lag()).filter((lag) => lag.stream === streams.readings && lag.group === group);
-    for (const lag of lags) {
-      const stored = positions.get(`${lag.lane}/${lag.partition}`) ?? 0;
+    const positions = await this.store.positions();
+    // Asked after the positions: other processes go on storing meanwhile.
+    for (const lag of await this.stream.lag()) {
+      if (lag.stream !== streams.readings || lag.group !== group) continue;
+      const stored = positions.find((p) => p.lane === lag.lane && p.partition === lag.partition)?.position ?? 0;
       if (stored > lag.last) throw ahead(lag, stored);
-      if (stored < lag.acknowledged) await this.fill(lag, stored);
     }
-  }
-
-  /** Stores the entries after `stored` up to the acknowledged one, as far as the stream still has them. */
-  private async fill(lag: Lag, stored: number): Promise<void> {
-    const { lane, partition, acknowledged } = lag;
-    const source: Source = { stream: streams.readings, group, lane, partition };
-    let after = stored;
-    let entries = 0;
-    while (after < acknowledged) {
-      const read = await this.stream.read(source, { after, ...readAtOnce });
-      const wanted = read.filter((entry) => entry.position <= acknowledged);
-      if (wanted.length === 0) break;
-      await this.store.append(wanted.map(({ position, data }) => ({ lane, partition, position, data })));
-      after = wanted.at(-1)?.position ?? acknowledged;
-      entries += wanted.length;
-    }
-    this.logger.info({ lane, partition, after: stored, upTo: after, entries }, 'stored again from the stream');
   }
 }
 

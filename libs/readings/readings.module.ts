@@ -5,6 +5,7 @@ import { configProvider } from '#libs/runtime';
 import { FeedPasses } from './feed-passes.js';
 import { FramesController } from './frames.controller.js';
 import { FramesService } from './frames.service.js';
+import { MissingReadings } from './missing-readings.js';
 import { ReadingFeedController } from './reading-feed.controller.js';
 import { ReadingFeed } from './reading-feed.js';
 import { ReadingStreams } from './reading-streams.js';
@@ -19,7 +20,7 @@ import { VisibleDevices } from './visible-devices.js';
 /** readings -> telemetry store. */
 @Module({
   controllers: [ReadingsStage],
-  providers: [configProvider(readingsConfig), ReadingsRebuild, ReadingsRetention],
+  providers: [configProvider(readingsConfig), MissingReadings, ReadingsRebuild, ReadingsRetention],
 })
 export class ReadingsStageModule {}
 

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { streams } from '#libs/contracts';
+import { type DeadLetter, decodeDeadLetters, decodeNormalisedMessages, streams } from '#libs/contracts';
 import { createLogger, Lifecycle, Metrics, readConfig, systemClock } from '#libs/runtime';
+import { serverOffer, startServer } from '#libs/runtime/testing';
 import type { StageBatch } from '#libs/stream';
 import { openTestStream, type RunningStage, runStage, type TestStream } from '#libs/stream/testing';
-import { batchOf, dayStart, messageOf, openTestTelemetryStore } from '#libs/telemetry-store/testing';
+import type { TelemetryStore } from '#libs/telemetry-store';
+import { batchOf, dayStart, messageOf, openTestTelemetryStore, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { MissingReadings } from './missing-readings.js';
 import { readingsConfig } from './readings.config.js';
 import { ReadingsStage } from './readings.stage.js';
 import { ReadingsRebuild } from './readings-rebuild.js';
@@ -25,11 +28,17 @@ describe('readings stage', () => {
     await Promise.all([stream.stop(), opened.close()]);
   });
 
+  const stageOn = (store: TelemetryStore, metrics = new Metrics()) => {
+    const missing = new MissingReadings(stream.log, store, systemClock, createLogger('test', 'silent'));
+    return new ReadingsStage(store, systemClock, metrics, missing);
+  };
   const start = async (metrics = new Metrics()) => {
-    const stage = new ReadingsStage(opened.store, systemClock, metrics);
+    const stage = stageOn(opened.store, metrics);
     running = await runStage(stream.log, {
       pattern: 'readings/readings',
       handle: (batch: StageBatch) => stage.handle(batch),
+      reset: (source) => stage.reset(source),
+      tickMs: 20,
     });
     return running;
   };
@@ -63,6 +72,13 @@ describe('readings stage', () => {
       );
     }
   };
+  const until = async (condition: () => Promise<boolean>) => {
+    const deadline = performance.now() + 10_000;
+    while (!(await condition())) {
+      if (performance.now() > deadline) throw new Error('it did not come about within 10 s');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
   const stored = async (partition: number) =>
     (await opened.store.range({ deviceKey: `d${partition}`, range: always, limit: 1_000 })).map((r) => r.value);
   const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -91,7 +107,7 @@ describe('readings stage', () => {
     expect(await stored(2)).toEqual([0, 1, 2]);
   });
 
-  it('stores what is missing again from the stream before the stage starts', async () => {
+  it('stores what is missing again from the stream, with no new entry to wake it', async () => {
     await (await start()).caughtUp();
     await fill(5);
     await running?.caughtUp();
@@ -100,6 +116,8 @@ describe('readings stage', () => {
     await opened.store.clear();
     expect(await stored(1)).toEqual([]);
     await rebuild();
+    await start();
+    await until(async () => (await stored(partitions - 1)).length === 5 && (await stored(0)).length === 5);
     for (let partition = 0; partition < partitions; partition += 1) {
       expect(await stored(partition)).toEqual(numbers(5));
     }
@@ -112,6 +130,9 @@ describe('readings stage', () => {
     await running?.stop();
     running = undefined;
     await rebuild({ READINGS_REBUILD: 'all' });
+    expect(await stored(3)).toEqual([]);
+    await start();
+    await until(async () => (await stored(3)).length === 5);
     expect(await stored(3)).toEqual(numbers(5));
     expect((await opened.store.latest(['d3'])).get('d3')?.[0]?.value).toBe(4);
   });
@@ -130,7 +151,7 @@ describe('readings stage', () => {
     await fill(1, 1);
     const dead: Uint8Array[] = [];
     stream.log.tail(streams.deadLetters, ({ data }) => dead.push(Buffer.from(data)));
-    const stage = new ReadingsStage(opened.store, systemClock, new Metrics());
+    const stage = stageOn(opened.store);
     running = await runStage(stream.log, {
       pattern: 'readings/readings',
       handle: (batch) => stage.handle(batch),
@@ -139,5 +160,73 @@ describe('readings stage', () => {
     await running.caughtUp();
     expect(await stored(0)).toEqual([0, 1]);
     expect(dead).toHaveLength(1);
+  });
+
+  it('starts beside a pipeline at work: what that stores meanwhile is neither missing nor ahead', async () => {
+    await (await start()).caughtUp();
+    let done = false;
+    const starts = (async () => {
+      let count = 0;
+      for (; !done; count += 1) await rebuild();
+      return count;
+    })();
+    for (let round = 0; round < 20; round += 1) await fill(2, 2 * round);
+    await running?.caughtUp();
+    done = true;
+    expect(await starts).toBeGreaterThan(0);
+    for (let partition = 0; partition < partitions; partition += 1)
+      expect(await stored(partition)).toEqual(numbers(40));
+  });
+});
+
+const offer = serverOffer('influxdb');
+
+(offer.available ? describe : describe.skip)(`readings stage on ${offer.title}`, () => {
+  it('makes dead letters of what the store cannot hold, and stores the rest of the batch', async () => {
+    const server = await startServer('influxdb');
+    const stream = await openTestStream({ partitions });
+    const store = testInfluxdbStore({ url: server.url, database: 'readings_stage' });
+    await store.start();
+    const metrics = new Metrics();
+    const logger = createLogger('test', 'silent');
+    const missing = new MissingReadings(stream.log, store, systemClock, logger);
+    const stage = new ReadingsStage(store, systemClock, metrics, missing);
+    const letters: DeadLetter[] = [];
+    stream.log.tail(streams.deadLetters, ({ data }) => letters.push(...decodeDeadLetters(data)));
+    const values = { level: 1, battery: Number.NaN, pressure: 3 };
+    const { data } = batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, seq: 4, values })], {
+      position: 1,
+    });
+    await stream.log.append([{ stream: streams.readings, lane: 'bulk', partition: 0, data }]);
+    const running = await runStage(stream.log, {
+      pattern: 'readings/readings',
+      handle: (batch) => stage.handle(batch),
+      reset: (source) => stage.reset(source),
+    });
+    await running.caughtUp();
+    await running.stop();
+    const found = await store.range({ deviceKey: 'd', range: always, limit: 10 });
+    expect(found.map((one) => [one.metric, one.value]).sort()).toEqual([
+      ['level', 1],
+      ['pressure', 3],
+    ]);
+    expect(letters).toMatchObject([
+      {
+        id: `store_refused/b.0.1.0/${dayStart}/4/battery`,
+        stage: 'readings',
+        stream: 'readings',
+        reason: 'store_refused',
+        detail: expect.stringContaining('battery is NaN'),
+        tenantKey: 'tenant-a',
+        deviceKey: 'd',
+      },
+    ]);
+    const [again] = decodeNormalisedMessages(letters[0]?.original ?? new Uint8Array());
+    expect(again?.reports[0]?.readings).toEqual([{ metric: 'battery', value: Number.NaN, quality: 0 }]);
+    const rendered = await metrics.render();
+    expect(rendered).toMatch(/readings_stored_total 2\n/);
+    expect(rendered).toContain('discards_total{stage="readings",reason="store_refused"} 1');
+    await Promise.all([stream.stop(), store.stop()]);
+    await server.stop();
   });
 });

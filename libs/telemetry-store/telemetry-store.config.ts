@@ -3,9 +3,9 @@ import { type ConfigOf, defineConfig, setting } from '#libs/runtime';
 export const telemetryStoreConfig = defineConfig('telemetry-store', {
   kind: setting.choice(
     'TELEMETRY_STORE_KIND',
-    ['duckdb'],
+    ['duckdb', 'influxdb'],
     'duckdb',
-    'Where readings and frames are kept: duckdb (inside this process, in DATA_DIR/telemetry).',
+    'Where readings and frames are kept: duckdb (inside this process, in DATA_DIR/telemetry) or influxdb (the server at INFLUX_URL).',
     'duckdb',
   ),
   retentionDays: setting.integer(

@@ -9,10 +9,13 @@ import {
   type Lifecycle,
   LOGGER,
   type Logger,
+  METRICS,
+  type Metrics,
   type RuntimeConfig,
   runtimeConfig,
   startOrder,
 } from '#libs/runtime';
+import { type InfluxdbConfig, influxdbConfig } from './influxdb/influxdb.config.js';
 import { type TelemetryStoreConfig, telemetryStoreConfig } from './telemetry-store.config.js';
 import { TELEMETRY_STORE, type TelemetryStore } from './telemetry-store.port.js';
 
@@ -21,10 +24,11 @@ import { TELEMETRY_STORE, type TelemetryStore } from './telemetry-store.port.js'
 @Module({
   providers: [
     configProvider(telemetryStoreConfig),
+    configProvider(influxdbConfig),
     {
       provide: TELEMETRY_STORE,
       useFactory: openStore,
-      inject: [telemetryStoreConfig.KEY, runtimeConfig.KEY, CLOCK, LOGGER],
+      inject: [telemetryStoreConfig.KEY, influxdbConfig.KEY, runtimeConfig.KEY, CLOCK, LOGGER, METRICS],
     },
   ],
   exports: [TELEMETRY_STORE, telemetryStoreConfig.KEY],
@@ -48,14 +52,20 @@ export class TelemetryStoreModule {
 /** The one place that knows which adapters there are. */
 async function openStore(
   config: TelemetryStoreConfig,
+  influxdb: InfluxdbConfig,
   runtime: RuntimeConfig,
   clock: Clock,
   logger: Logger,
+  metrics: Metrics,
 ): Promise<TelemetryStore> {
   switch (config.kind) {
     case 'duckdb': {
       const { DuckdbTelemetryStore } = await import('./duckdb/duckdb-telemetry-store.js');
       return new DuckdbTelemetryStore({ ...config, ...runtime }, clock, logger);
+    }
+    case 'influxdb': {
+      const { InfluxdbTelemetryStore } = await import('./influxdb/influxdb-telemetry-store.js');
+      return new InfluxdbTelemetryStore({ ...config, ...runtime, influxdb }, clock, logger, metrics);
     }
     default:
       throw new Error(`TELEMETRY_STORE_KIND ${config.kind} has no adapter`);

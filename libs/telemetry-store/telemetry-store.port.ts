@@ -1,4 +1,4 @@
-import type { FrameOutcome, Lane, Reading } from '#libs/contracts';
+import type { FrameOutcome, Lane, NormalisedMessage, Reading } from '#libs/contracts';
 
 /** Injection token of the telemetry-store port. */
 export const TELEMETRY_STORE = Symbol('telemetry-store');
@@ -18,6 +18,17 @@ export interface StoredBatch {
   readings: number;
   /** When its oldest message was received, epoch milliseconds. */
   oldestReceivedAt: number;
+  /** What the store cannot hold, whatever is done: for dead letters. Not in the numbers above. */
+  refused?: readonly RefusedMessage[];
+}
+
+/** A part of a message that the store cannot hold. */
+export interface RefusedMessage {
+  /** The message with nothing but the readings that were refused: none where it is its frame. */
+  message: NormalisedMessage;
+  readings: number;
+  /** Why, for a person. */
+  detail: string;
 }
 
 /** A stored reading. Times are epoch milliseconds. */

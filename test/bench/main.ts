@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchBalance } from './balance.bench.js';
 import { benchIngest } from './ingest.bench.js';
 
 const { values, positionals } = parseArgs({
@@ -11,31 +12,56 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
     idle: { type: 'string', default: '10000' },
+    devices: { type: 'string', default: '3000000' },
+    partitions: { type: 'string', default: '16,64,256' },
+    seed: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
 });
+const say = (text: string) => process.stderr.write(`${text}\n`);
 
-if (values.help || positionals[0] !== 'ingest' || !['embedded', 'server'].includes(values.engines)) {
-  process.stdout.write(
-    [
-      'npm run bench -- ingest [--engines embedded|server] [--json] [--connections 1000] [--window 1] [--rounds 3] [--seconds 10] [--idle 10000]',
-      'Messages acknowledged, normalised, stored and judged per second over MQTT, as a ratio to a bare broker in the',
-      'same run (each device waits for its PUBACK; --window lets it send ahead); loss and duplicates counted message by message; alarm and query latency at half load; idle connections.',
-      '--engines server: gateway, pipeline, notifier and API as processes on Redis (appendfsync always), PostgreSQL, InfluxDB.',
-      '',
-    ].join('\n'),
-  );
+/** Every benchmark: how it is called, what it tells, and how it is run. */
+const benches: Readonly<Record<string, { usage: string; tells: string; run: () => Promise<Record<string, unknown>> }>> =
+  {
+    ingest: {
+      usage: '[--engines embedded|server] [--connections 1000] [--window 1] [--rounds 3] [--seconds 10] [--idle 10000]',
+      tells: `Messages acknowledged, normalised, stored and judged per second over MQTT, as a ratio to a bare broker in the
+  same run (each device waits for its PUBACK; --window lets it send ahead); loss and duplicates counted message by
+  message; alarm and query latency at half load; idle connections.
+  --engines server: gateway, pipeline, notifier and API as processes on Redis (appendfsync always), PostgreSQL, InfluxDB.`,
+      run: () =>
+        benchIngest({
+          engines: values.engines === 'server' ? 'server' : 'embedded',
+          connections: Number(values.connections),
+          window: Number(values.window),
+          rounds: Number(values.rounds),
+          secondsPerRound: Number(values.seconds),
+          idleConnections: Number(values.idle),
+          say,
+        }),
+    },
+    balance: {
+      usage: '[--devices 3000000] [--partitions 16,64,256] [--seed 1]',
+      tells:
+        'How evenly the devices of a simulated city, and their messages, fall on the partitions. Starts no platform.',
+      run: async () =>
+        benchBalance({
+          devices: Number(values.devices),
+          partitions: values.partitions.split(',').map(Number),
+          seed: Number(values.seed),
+          say,
+        }),
+    },
+  };
+
+const bench = benches[positionals[0] ?? ''];
+if (values.help || !bench || !['embedded', 'server'].includes(values.engines)) {
+  for (const [name, { usage, tells }] of Object.entries(benches)) {
+    process.stdout.write(`npm run bench -- ${name} [--json] ${usage}\n  ${tells}\n\n`);
+  }
   process.exit(values.help ? 0 : 1);
 }
 
-const result = await benchIngest({
-  engines: values.engines === 'server' ? 'server' : 'embedded',
-  connections: Number(values.connections),
-  window: Number(values.window),
-  rounds: Number(values.rounds),
-  secondsPerRound: Number(values.seconds),
-  idleConnections: Number(values.idle),
-  say: (text) => process.stderr.write(`${text}\n`),
-});
+const result = await bench.run();
 process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${JSON.stringify(result, null, 2)}\n`);
 process.exit(0);

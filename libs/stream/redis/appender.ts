@@ -48,7 +48,10 @@ export class Appender {
     setMaxListeners(0, this.stopping.signal);
   }
 
-  /** Resolves once durable. Rejects with `StreamUnavailableError` where too much waits, Redis is full, or the log stops. */
+  /**
+   * Resolves once durable; a Redis without room is waited for, as some partitions may have kept their part. Rejects with
+   * `StreamUnavailableError` where too much waits (nothing is kept) or the log stops.
+   */
   async append(appends: readonly Append[]): Promise<void> {
     const bytes = appends.reduce((sum, { data }) => sum + data.byteLength, 0);
     if (this.queuedBytes > 0 && this.queuedBytes + bytes > maxQueuedBytes) {
@@ -117,7 +120,7 @@ export class Appender {
       keys,
       args,
     );
-    await this.connection.persist(appendScript, keys, args, this.stopping.signal);
+    await this.connection.endure(appendScript, keys, args, this.stopping.signal);
   }
 }
 

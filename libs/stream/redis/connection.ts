@@ -25,6 +25,7 @@ export class RedisConnection {
   private uselessSince: number | undefined;
   private readonly ready = new Set<() => void>();
   private readonly target: string;
+  private gathering = false;
 
   constructor(
     private readonly urls: readonly string[],
@@ -70,6 +71,7 @@ export class RedisConnection {
   /** Runs a script once. Rejects with what the driver says. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     this.mustBeConnected();
+    this.gather();
     try {
       return await this.client.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
@@ -165,6 +167,21 @@ export class RedisConnection {
     }
   }
 
+  /**
+   * What is asked in one round of the event loop leaves in one write. The driver's own pipelining has one pipeline under way
+   * at a time, so that an urgent append would wait for the bulk before it.
+   */
+  private gather(): void {
+    if (this.gathering || !(this.client instanceof Redis)) return;
+    const { stream } = this.client;
+    this.gathering = true;
+    stream.cork();
+    setImmediate(() => {
+      this.gathering = false;
+      stream.uncork();
+    });
+  }
+
   /** The driver would refuse it too, but keep a timer for its answer. */
   private mustBeConnected(): void {
     if (!this.connected) throw new Error(this.reason);
@@ -187,13 +204,15 @@ const common = {
   // Nothing waits in the driver: neither commands while the connection is down, nor those whose answer was lost with it.
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
+  // It would do so without looking at what becomes of it: a connection lost meanwhile would end the process.
+  autoResubscribe: false,
   connectTimeout: connectTimeoutMs,
   commandTimeout: commandTimeoutMs,
   // A connection on which nothing comes back any more is a dead one, whatever the system still thinks of it.
   socketTimeout: commandTimeoutMs * 2,
   protocol: 2,
   // How long a closed connection may take to say goodbye, and keeps the process waiting.
-  disconnectTimeout: 500,
+  disconnectTimeout: 100,
   connectionName: 'citysense-stream',
 } as const satisfies RedisOptions;
 
@@ -202,7 +221,7 @@ const retryMs = (attempts: number) => Math.min(longestRetryMs, firstRetryMs * at
 function open(urls: readonly string[]): Redis | Cluster {
   const [first = '', ...more] = urls;
   if (more.length === 0) {
-    const options = { ...common, lazyConnect: true, enableOfflineQueue: false, enableAutoPipelining: true };
+    const options = { ...common, lazyConnect: true, enableOfflineQueue: false, enableAutoPipelining: false };
     return new Redis(first, { ...options, retryStrategy: retryMs });
   }
   const { username, password, tls } = optionsIn(first);
@@ -214,7 +233,7 @@ function open(urls: readonly string[]): Redis | Cluster {
     {
       lazyConnect: true,
       enableOfflineQueue: false,
-      enableAutoPipelining: true,
+      enableAutoPipelining: false,
       clusterRetryStrategy: retryMs,
       slotsRefreshTimeout: commandTimeoutMs,
       redisOptions: {

@@ -191,12 +191,12 @@ async function expectExact(log: StreamLog, count: number): Promise<void> {
     const loader = await open();
     const stopLoad = load(loader);
     for (let round = 0; round < 3; round++) {
-      const child = process(600);
-      await until(() => child.said('batch') > 20);
+      const child = process(1_500);
+      await until(() => child.said('batch') > 20, 25_000);
       await pause(Math.random() * 200);
       await child.kill();
     }
-    const stage = await runCountingStage(await open(600));
+    const stage = await runCountingStage(await open(1_500));
     await expectExact(loader, await stopLoad());
     await stage.stop();
   }, 90_000);
@@ -206,7 +206,7 @@ async function expectExact(log: StreamLog, count: number): Promise<void> {
     const loader = await open();
     const stopLoad = load(loader);
     const child = process(1_000);
-    await until(() => child.said('batch') > 20);
+    await until(() => child.said('batch') > 20, 25_000);
     child.freeze();
     const other = await runCountingStage(await open(1_000));
     await until(async () => {
@@ -217,8 +217,8 @@ async function expectExact(log: StreamLog, count: number): Promise<void> {
     const [resets, batches] = [child.said('reset'), child.said('batch')];
     child.thaw();
     // Each partition it had, both lanes.
-    await until(() => child.said('reset') >= resets + 8);
-    await until(() => child.said('batch') > batches + 5);
+    await until(() => child.said('reset') >= resets + 8, 25_000);
+    await until(() => child.said('batch') > batches + 5, 25_000);
     await other.stop();
     await expectExact(loader, await stopLoad());
     await child.stop();

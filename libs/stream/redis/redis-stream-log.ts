@@ -3,13 +3,7 @@ import { lanes } from '#libs/contracts';
 import type { Clock, Logger, Metrics } from '#libs/runtime';
 import { AppendWaiters } from '../append-waiters.js';
 import { checkAppend, checkName } from '../entry-check.js';
-import {
-  StreamFailedError,
-  StreamFencedError,
-  StreamOpenError,
-  StreamUnavailableError,
-  StreamUsageError,
-} from '../stream.errors.js';
+import { StreamFailedError, StreamFencedError, StreamOpenError, StreamUsageError } from '../stream.errors.js';
 import type {
   Append,
   Commit,
@@ -114,13 +108,7 @@ export class RedisStreamLog implements StreamLog {
     const { appender, room } = this.mustBeOpen();
     const refusal = room.refusal(entries);
     if (refusal) throw refusal;
-    try {
-      await appender.append(entries);
-    } catch (error) {
-      // With a cause it is Redis that refused.
-      if (error instanceof StreamUnavailableError && error.cause) room.refused(error.message);
-      throw error;
-    }
+    await appender.append(entries);
   }
 
   async registerGroup(stream: string, group: string): Promise<void> {

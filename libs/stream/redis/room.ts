@@ -44,12 +44,6 @@ export class Room {
     return undefined;
   }
 
-  /** Redis itself has refused an append: until the next look nothing more is sent. */
-  refused(reason: string): void {
-    this.refusals.inc({ reason: 'memory' });
-    this.memory ??= reason;
-  }
-
   /** What is wrong, undefined when well. */
   problem(): string | undefined {
     if (this.memory !== undefined) return this.memory;

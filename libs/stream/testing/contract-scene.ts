@@ -62,11 +62,11 @@ export function textsOf(entries: readonly Entry[]): string[] {
   return entries.map(({ data }) => Buffer.from(data).toString());
 }
 
-/** Waits for `condition`, at most 10 s. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+/** Waits for `condition`, at most 10 s unless said otherwise. */
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within 10 s: ${condition}`);
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -1,9 +1,10 @@
 import { join, resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Clock, Logger } from '#libs/runtime';
+import { StoreUnavailable } from '../telemetry-store.errors.js';
 import type { StoreBatch, StoredBatch, TelemetryStore } from '../telemetry-store.port.js';
 import { findStore } from './rendezvous.js';
-import { StoreClient, StoreUnavailable } from './store-client.js';
+import { StoreClient } from './store-client.js';
 import { StoreOwner } from './store-owner.js';
 import type { AppendRequest, QueryRequest, StoreOptions } from './store-protocol.js';
 

@@ -1,20 +1,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import { PlatformError } from '#libs/runtime';
+import { StoreUnavailable } from '../telemetry-store.errors.js';
 import type { StoreFailure, StoreReply, StoreRequest } from './store-protocol.js';
 
 /** Most requests on their way; others wait. */
 const maxInFlight = 256;
 const maxWaiting = 4_096;
-
-/** The store's thread ended, or does not answer: what was asked may or may not have been done. */
-export class StoreUnavailable extends PlatformError {
-  constructor(detail: string) {
-    super(503, 'telemetry_store_unavailable', detail, {}, { 'retry-after': '5' });
-  }
-
-  /** A stage comes back for as long as it takes. */
-  readonly retryable = true;
-}
 
 const busy = {
   status: 503,

@@ -13,6 +13,10 @@ export interface TelemetryStoreHarness {
    * 3..., sending each position to its parent once it is durable.
    */
   crashScript: URL;
+  /** Further arguments of `crashScript`. */
+  crashArguments?: () => readonly string[];
+  /** Removes what `open` made outside `dataDir`. */
+  discard?(dataDir: string): Promise<void>;
 }
 
 export const minute = 60_000;
@@ -37,6 +41,7 @@ export class ContractRun {
 
   async stop(): Promise<void> {
     await this.store.stop();
+    await this.harness.discard?.(this.dataDir);
     await rm(this.dataDir, { recursive: true, force: true });
   }
 

@@ -46,7 +46,7 @@ export function describeDeletion(run: ContractRun): void {
 
   it('has all it acknowledged, once, after SIGKILL in the middle of appends', async () => {
     await run.store.stop();
-    const acknowledged = await appendUntilKilled(run.harness.crashScript, run.dataDir, 40);
+    const acknowledged = await appendUntilKilled(run, 40);
     run.store = await run.harness.open(run.dataDir);
     const [reached] = await run.store.positions();
     expect(reached?.position).toBeGreaterThanOrEqual(acknowledged);
@@ -58,9 +58,11 @@ export function describeDeletion(run: ContractRun): void {
   });
 }
 
-function appendUntilKilled(script: URL, dataDir: string, count: number): Promise<number> {
+function appendUntilKilled({ harness, dataDir }: ContractRun, count: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = fork(script, [dataDir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(harness.crashScript, [dataDir, ...(harness.crashArguments?.() ?? [])], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     let acknowledged = 0;
     child.on('message', (position) => {
       acknowledged = position as number;

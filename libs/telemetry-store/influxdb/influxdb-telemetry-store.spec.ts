@@ -1,0 +1,25 @@
+import { basename } from 'node:path';
+import { afterAll, beforeAll, describe } from '@jest/globals';
+import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
+import { describeTelemetryStore, influxql, testInfluxdbStore } from '#libs/telemetry-store/testing';
+
+const offer = serverOffer('influxdb');
+
+(offer.available ? describe : describe.skip)(`on ${offer.title}`, () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startServer('influxdb');
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  describeTelemetryStore('influxdb', {
+    open: async (dataDir) => {
+      const store = testInfluxdbStore({ url: server.url, database: basename(dataDir) });
+      await store.start();
+      return store;
+    },
+    crashScript: new URL('./append-until-killed.child.js', import.meta.url),
+    crashArguments: () => [server.url],
+    discard: async (dataDir) => void (await influxql(server.url, '', `DROP DATABASE "${basename(dataDir)}"`)),
+  });
+});

@@ -1,0 +1,106 @@
+import type { Clock, Logger, Metrics } from '#libs/runtime';
+import { DayCalendar } from '../day-calendar.js';
+import type { StoreBatch, StoredBatch, TelemetryStore } from '../telemetry-store.port.js';
+import { deleteDaysBefore, dropAll } from './deletion.js';
+import { downsample } from './downsample-query.js';
+import { readFrame, readFrames } from './frame-query.js';
+import { GroupCommit } from './group-commit.js';
+import { InfluxConnection } from './influx-connection.js';
+import type { InfluxdbConfig } from './influxdb.config.js';
+import { LatestQuery } from './latest-query.js';
+import { PointWriter } from './point-writer.js';
+import { QueryGate } from './query-gate.js';
+import { readRange } from './range-query.js';
+import { SeriesAdmission } from './series-admission.js';
+import { StoreBooks } from './store-books.js';
+
+/** What the adapter needs to know. */
+export interface InfluxdbStoreSettings {
+  influxdb: InfluxdbConfig;
+  timeZone: string;
+  queryTimeoutMs: number;
+  queryConcurrency: number;
+}
+
+/** The InfluxDB adapter: 1.x, 2.x and 3.x, written by line protocol and asked in InfluxQL. Any number of processes use one. */
+export class InfluxdbTelemetryStore implements TelemetryStore {
+  private readonly connection: InfluxConnection;
+  private readonly writer: PointWriter;
+  private readonly books: StoreBooks;
+  /** Urgent entries never wait behind bulk ones. */
+  private readonly commits: { urgent: GroupCommit; bulk: GroupCommit };
+  private readonly latestQuery: LatestQuery;
+  private readonly gate: QueryGate;
+  private readonly calendar: DayCalendar;
+
+  constructor(settings: InfluxdbStoreSettings, clock: Clock, logger: Logger, metrics: Metrics) {
+    const { influxdb, timeZone, queryTimeoutMs, queryConcurrency } = settings;
+    this.calendar = new DayCalendar(timeZone);
+    this.connection = new InfluxConnection(influxdb, queryTimeoutMs, clock, logger);
+    this.writer = new PointWriter(this.connection, influxdb, metrics);
+    const admission = new SeriesAdmission(this.connection, influxdb, metrics);
+    this.books = new StoreBooks(this.connection, this.writer, admission, this.calendar, metrics);
+    const commit = () => new GroupCommit(this.writer, this.books, clock);
+    this.commits = { urgent: commit(), bulk: commit() };
+    this.latestQuery = new LatestQuery(this.connection, clock);
+    this.gate = new QueryGate(queryConcurrency);
+  }
+
+  async start(): Promise<void> {
+    await this.connection.open();
+    this.writer.open();
+  }
+
+  async stop(): Promise<void> {
+    // A start that still waits is given up; what has been handed over is finished.
+    this.connection.giveUpWaiting();
+    await Promise.all([this.commits.urgent.drain(), this.commits.bulk.drain()]);
+    this.writer.close();
+    await this.connection.close();
+  }
+
+  problem(): Promise<string | undefined> {
+    return this.connection.problem();
+  }
+
+  async append(batches: readonly StoreBatch[]): Promise<StoredBatch[]> {
+    const [first] = batches;
+    if (!first) return [];
+    const urgent = batches.some((batch) => batch.lane === 'urgent');
+    return this.commits[urgent ? 'urgent' : 'bulk'].append(batches);
+  }
+
+  positions(): ReturnType<TelemetryStore['positions']> {
+    return this.books.positions();
+  }
+
+  latest(deviceKeys: readonly string[]): ReturnType<TelemetryStore['latest']> {
+    return this.gate.run(() => this.latestQuery.latest(deviceKeys));
+  }
+
+  range(query: Parameters<TelemetryStore['range']>[0]): ReturnType<TelemetryStore['range']> {
+    return this.gate.run(() => readRange(query, this.connection));
+  }
+
+  downsample(query: Parameters<TelemetryStore['downsample']>[0]): ReturnType<TelemetryStore['downsample']> {
+    return this.gate.run(() => downsample(query, this.connection));
+  }
+
+  frames(query: Parameters<TelemetryStore['frames']>[0]): ReturnType<TelemetryStore['frames']> {
+    return this.gate.run(() => readFrames(query, this.connection));
+  }
+
+  frame(deviceKey: string, messageId: string): ReturnType<TelemetryStore['frame']> {
+    return this.gate.run(() => readFrame(deviceKey, messageId, this.connection));
+  }
+
+  deleteBefore(before: number): Promise<number> {
+    return deleteDaysBefore(before, this.calendar, this.connection);
+  }
+
+  async clear(): Promise<void> {
+    await dropAll(this.connection);
+    this.books.clear();
+    this.latestQuery.clear();
+  }
+}

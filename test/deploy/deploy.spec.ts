@@ -1,0 +1,176 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { parse, parseAllDocuments } from 'yaml';
+
+const roles = ['gateway', 'pipeline', 'notifier', 'api'] as const;
+const deploy = (...path: string[]) => join('deploy', ...path);
+const read = (...path: string[]) => readFileSync(deploy(...path), 'utf8');
+const chart = (...path: string[]) => read('helm', 'citysense', ...path);
+
+/** The settings that a role lists, straight from the program. */
+function settingsOf(role: string): Set<string> {
+  const { stdout } = spawnSync(process.execPath, [join('dist', 'apps', 'main.js'), role, '--help'], {
+    encoding: 'utf8',
+  });
+  return new Set([...stdout.matchAll(/^ {2}([A-Z][A-Z0-9_]+)/gm)].map((match) => match[1] as string));
+}
+
+const known = new Map<string, Set<string>>();
+function everySetting(): Set<string> {
+  for (const role of roles) if (!known.has(role)) known.set(role, settingsOf(role));
+  return new Set([...known.values()].flatMap((names) => [...names]));
+}
+
+/** Every metric that the code declares, with what Prometheus adds to the names of histograms. */
+function everyMetric(): Set<string> {
+  const sources = readdirSync('libs', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.includes('.spec.'))
+    .map((entry) => readFileSync(join(entry.parentPath ?? entry.path, entry.name), 'utf8'));
+  const names = new Set<string>();
+  for (const source of sources) {
+    for (const [, kind, name] of source.matchAll(/\.(counter|gauge|histogram)\(\s*'([a-z0-9_]+)'/g)) {
+      names.add(name as string);
+      if (kind === 'histogram') for (const end of ['_bucket', '_sum', '_count']) names.add(`${name}${end}`);
+    }
+  }
+  return names;
+}
+
+/** The metrics that a PromQL expression asks for: names that are no function, no label and no keyword. */
+function metricsIn(expression: string): string[] {
+  const bare = expression
+    .replace(/"[^"]*"/g, '')
+    .replace(/\b(?:by|without|on|ignoring)\s*\([^)]*\)/g, '')
+    .replace(/\{[^}]*\}/g, '')
+    .replace(/\[[^\]]*\]/g, '');
+  return [...bare.matchAll(/\b[a-z][a-z0-9_]*\b(?!\s*\()/g)].map(([name]) => name).filter((name) => name !== 'up');
+}
+
+interface Rule {
+  alert: string;
+  expr: string;
+  annotations: { summary: string };
+}
+
+describe('what is monitored', () => {
+  const metrics = everyMetric();
+
+  it('alerts only on metrics that there are, in both languages', () => {
+    const { groups } = parse(read('prometheus', 'alerts.yml')) as { groups: { rules: Rule[] }[] };
+    const rules = groups.flatMap((group) => group.rules);
+    expect(rules.length).toBeGreaterThan(5);
+    for (const { alert, expr, annotations } of rules) {
+      expect({ alert, unknown: metricsIn(expr).filter((name) => !metrics.has(name)) }).toEqual({ alert, unknown: [] });
+      expect(annotations.summary).toMatch(/[\u4e00-\u9fff]/);
+    }
+  });
+
+  it('shows only metrics that there are, in both languages', () => {
+    interface Panel {
+      type: string;
+      title: string;
+      targets?: { expr: string }[];
+    }
+    const { panels } = JSON.parse(read('grafana', 'dashboards', 'citysense.json')) as { panels: Panel[] };
+    for (const { title, targets = [] } of panels) {
+      expect(title).toMatch(/[\u4e00-\u9fff]/);
+      const unknown = targets.flatMap(({ expr }) => metricsIn(expr)).filter((name) => !metrics.has(name));
+      expect({ title, unknown }).toEqual({ title, unknown: [] });
+    }
+  });
+});
+
+describe('the compose stack', () => {
+  interface Service {
+    image?: string;
+    command?: string[];
+    environment?: Record<string, string>;
+    networks?: string[];
+    ports?: string[];
+  }
+  const stack = parse(read('compose', 'compose.yaml'), { merge: true }) as {
+    services: Record<string, Service>;
+    networks: Record<string, { internal?: boolean }>;
+  };
+
+  it('runs every role with settings that it knows', () => {
+    for (const role of roles) {
+      const { command, environment = {} } = stack.services[role] as Service;
+      expect(command).toEqual([role]);
+      const unknown = Object.keys(environment).filter((name) => !everySetting().has(name));
+      expect({ role, unknown }).toEqual({ role, unknown: [] });
+    }
+  });
+
+  it('lets only the notifier out, and devices only to the gateway', () => {
+    expect(stack.networks.engines?.internal).toBe(true);
+    const on = (network: string) =>
+      Object.keys(stack.services).filter((name) => stack.services[name]?.networks?.includes(network));
+    expect(on('outside')).toEqual(['notifier']);
+    expect(on('devices')).toEqual(['gateway']);
+  });
+
+  it('keeps what Redis acknowledged, and pins every image', () => {
+    expect(stack.services.redis?.command).toEqual(
+      expect.arrayContaining(['--appendonly yes', '--appendfsync always', '--maxmemory-policy noeviction']),
+    );
+    for (const [name, { image }] of Object.entries(stack.services)) {
+      expect({ name, image }).toEqual({ name, image: expect.stringMatching(/:(?!latest)[^:]*\d/) });
+    }
+  });
+
+  it('is given every variable that it wants by .env.example', () => {
+    const example = read('compose', '.env.example');
+    const wanted = [...read('compose', 'compose.yaml').matchAll(/\$\{([A-Z_]+):\?/g)].map((match) => match[1]);
+    expect(wanted.filter((name) => !example.includes(`${name}=`))).toEqual([]);
+  });
+});
+
+describe('the chart', () => {
+  const templates = readdirSync(deploy('helm', 'citysense', 'templates'));
+  const values = parse(chart('values.yaml')) as { settings: Record<string, string>; roles: Record<string, unknown> };
+
+  it('runs every role, with settings that there are', () => {
+    expect(Object.keys(values.roles).sort()).toEqual([...roles].sort());
+    expect(Object.keys(values.settings).filter((name) => !everySetting().has(name))).toEqual([]);
+    expect(parse(chart('Chart.yaml'))).toMatchObject({ apiVersion: 'v2', name: 'citysense' });
+  });
+
+  it.each(templates)('%s uses values that there are, and closes what it opens', (name) => {
+    const text = chart('templates', name);
+    for (const [, path] of text.matchAll(/\$?\.Values\.([A-Za-z.]+)/g)) {
+      const found = (path as string)
+        .split('.')
+        .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], values);
+      expect({ path, found: found !== undefined }).toEqual({ path, found: true });
+    }
+    const opened = text.match(/\{\{-? (?:if|range|with|define) /g)?.length ?? 0;
+    const closed = text.match(/\{\{-? end -?\}\}/g)?.length ?? 0;
+    expect(closed).toBe(opened);
+  });
+});
+
+describe('the units', () => {
+  it('name settings that there are', () => {
+    const unit = deploy('systemd', 'citysense@.service');
+    const names = [...read('systemd', 'citysense.env.example').matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(
+      (match) => match[1] as string,
+    );
+    expect(names.length).toBeGreaterThan(5);
+    expect(names.filter((name) => !everySetting().has(name))).toEqual([]);
+    const sections = readFileSync(unit, 'utf8').match(/^\[\w+\]$/gm);
+    expect(sections).toEqual(['[Unit]', '[Service]', '[Install]']);
+  });
+});
+
+describe('every YAML file', () => {
+  const files = readdirSync('deploy', { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /\.ya?ml$/.test(name) && !name.includes('templates'),
+  );
+
+  it.each(files)('%s is well-formed', (name) => {
+    for (const document of parseAllDocuments(read(name), { merge: true })) expect(document.errors).toEqual([]);
+  });
+});
