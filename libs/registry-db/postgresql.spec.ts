@@ -7,7 +7,8 @@ import { type Environment, HEALTH, type Health, LIFECYCLE, type Lifecycle, Runti
 import { freePort, serverOffer } from '#libs/runtime/testing';
 import { DATABASE, type Database, RegistryDbModule, tenants } from './index.js';
 import { isMigrated, migrateRegistry } from './migrate.js';
-import { describeRegistry, openTestRegistry, type TestRegistry } from './testing/index.js';
+import { openTestRegistry, type TestRegistry } from './testing/index.js';
+import { describeRegistry } from './testing/registry.contract.js';
 
 const offer = serverOffer('postgresql');
 const open = () => openTestRegistry('postgresql');

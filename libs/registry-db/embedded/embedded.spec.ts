@@ -7,12 +7,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import {
-  copyTestRegistry,
-  describeRegistry,
-  type EmbeddedTestRegistry,
-  openEmbeddedTestRegistry,
-} from '../testing/index.js';
+import { copyTestRegistry, type EmbeddedTestRegistry, openEmbeddedTestRegistry } from '../testing/index.js';
+import { describeRegistry } from '../testing/registry.contract.js';
 import { lockDirectory } from './directory-lock.js';
 import { startEmbeddedRegistry } from './start-embedded.js';
 

@@ -1,4 +1,3 @@
-export { describeRegistry } from './registry.contract.js';
 export {
   copyTestRegistry,
   type EmbeddedTestRegistry,
