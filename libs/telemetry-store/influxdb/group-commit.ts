@@ -10,7 +10,7 @@ import type { ReachedPosition, StoreBooks } from './store-books.js';
 /** Most calls that wait for the next group; a caller beyond is told to come back. */
 const maxWaiting = 4_096;
 /** A group takes calls until their entries have this many bytes. */
-const maxGroupBytes = 2 * 1_048_576;
+const maxGroupBytes = 1_048_576;
 
 interface DecodedBatch extends ReachedPosition {
   messages: NormalisedMessage[];

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NormalisedMessage, qualityFlags } from '#libs/contracts';
-import { Metrics, ScriptedClock, systemClock } from '#libs/runtime';
+import { createLogger, Metrics, ScriptedClock, systemClock } from '#libs/runtime';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
 import {
   batchOf,
@@ -305,6 +305,31 @@ const unmodelled = (message: NormalisedMessage) => {
       await own.stop();
     }
   }, 60_000);
+
+  it('counts the series of the database', async () => {
+    const metrics = new Metrics();
+    const store = await open({ metrics });
+    const values = { level: 1, note: 'a', open: true };
+    await store.append([batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values })], { position: 1 })]);
+    // Three of readings, one of frames, of positions and of days.
+    expect(await metrics.render()).toMatch(/telemetry_store_series 6\n/);
+  });
+
+  it('warns of a server that acknowledges before its disk has it', async () => {
+    if (!server.process) return;
+    const careless = await startServer('influxdb', ['wal-fsync-delay = "100ms"']);
+    const warnings: string[] = [];
+    const logger = createLogger('test', 'silent');
+    logger.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));
+    const store = testInfluxdbStore({ url: careless.url, database, logger });
+    try {
+      await store.start();
+      expect(warnings).toEqual([expect.stringMatching(/100ms.*before they are on disk/)]);
+    } finally {
+      await store.stop();
+      await careless.stop();
+    }
+  });
 
   it('gives up waiting when it is stopped', async () => {
     const store = testInfluxdbStore({ url: 'http://127.0.0.1:1', database, clock: systemClock });

@@ -12,6 +12,7 @@ import { PointWriter } from './point-writer.js';
 import { QueryGate } from './query-gate.js';
 import { readRange } from './range-query.js';
 import { SeriesAdmission } from './series-admission.js';
+import { ServerWatch } from './server-watch.js';
 import { StoreBooks } from './store-books.js';
 
 /** What the adapter needs to know. */
@@ -30,6 +31,7 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
   /** Urgent entries never wait behind bulk ones. */
   private readonly commits: { urgent: GroupCommit; bulk: GroupCommit };
   private readonly latestQuery: LatestQuery;
+  private readonly watch: ServerWatch;
   private readonly gate: QueryGate;
   private readonly calendar: DayCalendar;
 
@@ -43,12 +45,14 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
     const commit = () => new GroupCommit(this.writer, this.books, clock);
     this.commits = { urgent: commit(), bulk: commit() };
     this.latestQuery = new LatestQuery(this.connection, clock);
+    this.watch = new ServerWatch(this.connection, clock, logger, metrics);
     this.gate = new QueryGate(queryConcurrency);
   }
 
   async start(): Promise<void> {
     await this.connection.open();
     this.writer.open();
+    await this.watch.checkSettings();
   }
 
   async stop(): Promise<void> {

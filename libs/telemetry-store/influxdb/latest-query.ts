@@ -38,10 +38,12 @@ export class LatestQuery {
   /** Latest by (observedAt, seq, revision); devices without any reading are absent. */
   async latest(deviceKeys: readonly string[]): Promise<Map<string, StoredReading[]>> {
     const found = new Map<string, Map<string, StoredReading>>();
-    for (const devices of slices([...new Set(deviceKeys)], devicesPerStatement)) {
-      await this.addOwn(devices, found);
-      await this.addShared(devices, found);
-    }
+    await Promise.all(
+      slices([...new Set(deviceKeys)], devicesPerStatement).map(async (devices) => {
+        await this.addOwn(devices, found);
+        await this.addShared(devices, found);
+      }),
+    );
     return new Map([...found].map(([device, metrics]) => [device, [...metrics.values()]]));
   }
 

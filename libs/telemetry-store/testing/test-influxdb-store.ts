@@ -1,4 +1,4 @@
-import { type Clock, createLogger, Metrics, readConfig, systemClock } from '#libs/runtime';
+import { type Clock, createLogger, type Logger, Metrics, readConfig, systemClock } from '#libs/runtime';
 import { influxdbConfig } from '../influxdb/influxdb.config.js';
 import { InfluxdbTelemetryStore } from '../influxdb/influxdb-telemetry-store.js';
 
@@ -8,6 +8,7 @@ export interface TestInfluxdbOptions {
   database: string;
   clock?: Clock;
   metrics?: Metrics;
+  logger?: Logger;
   queryTimeoutMs?: number;
   /** INFLUX_* settings, where the defaults do not do. */
   settings?: Readonly<Record<string, string>>;
@@ -20,7 +21,7 @@ export function testInfluxdbStore(options: TestInfluxdbOptions): InfluxdbTelemet
   return new InfluxdbTelemetryStore(
     { influxdb, timeZone: 'Asia/Shanghai', queryTimeoutMs, queryConcurrency: 4 },
     clock,
-    createLogger('test', 'silent'),
+    options.logger ?? createLogger('test', 'silent'),
     metrics,
   );
 }

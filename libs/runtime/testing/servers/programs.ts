@@ -96,10 +96,11 @@ export const servers: Record<ServerKind, ServerProgram> = {
         'reporting-disabled = true',
         'bind-address = "127.0.0.1:0"',
         `[meta]\ndir = "${place.dir}/meta"`,
-        `[data]\ndir = "${place.dir}/data"\nwal-dir = "${place.dir}/wal"\nquery-log-enabled = false\nindex-version = "tsi1"`,
         '[monitor]\nstore-enabled = false',
         '[logging]\nlevel = "error"',
         `[http]\nbind-address = "127.0.0.1:${place.port}"\nlog-enabled = false\nflux-enabled = false`,
+        // Last: a test's settings are lines of this section.
+        `[data]\ndir = "${place.dir}/data"\nwal-dir = "${place.dir}/wal"\nquery-log-enabled = false\nindex-version = "tsi1"`,
       ]);
       return ['-config', file];
     },
