@@ -32,3 +32,16 @@ export function decodeGroup<T>(entry: Uint8Array, read: (row: unknown[]) => T): 
   }
   return (decoded[1] as unknown[][]).map(read);
 }
+
+/**
+ * How many rows an entry holds, read off its first bytes: nothing is decoded. 1 where it is no group, because whatever
+ * it is, it is one thing.
+ */
+export function rowsIn(entry: Uint8Array): number {
+  const rows = entry[2] ?? 0;
+  if (entry[0] !== 0x92 || (entry[1] as number) > 0x7f) return 1;
+  if (rows >= 0x90 && rows <= 0x9f) return rows - 0x90;
+  if (rows === 0xdc && entry.length >= 5) return ((entry[3] as number) << 8) | (entry[4] as number);
+  if (rows === 0xdd && entry.length >= 7) return new DataView(entry.buffer, entry.byteOffset).getUint32(3);
+  return 1;
+}

@@ -1,5 +1,5 @@
 export * from './dead-letter.js';
-export { ContractError } from './group.js';
+export { ContractError, rowsIn } from './group.js';
 export * from './group-reading.js';
 export * from './ids.js';
 export * from './notification.js';

@@ -81,7 +81,7 @@ describe('StreamServer', () => {
     expect(upper.map(({ data }) => Buffer.from(data).toString())).toEqual(['A', 'B']);
     expect(await log.readState('upper', 1, ['a', 'c'])).toEqual([Buffer.from('1'), undefined]);
     await until(async () =>
-      (await metrics.render()).includes('stream_entries_total{stream="letters",group="upper"} 3'),
+      (await metrics.render()).includes('stage_entries_in_total{stage="upper",stream="letters",lane="bulk"} 3'),
     );
   });
 
@@ -107,9 +107,7 @@ describe('StreamServer', () => {
     await log.append([entry('a')]);
     await until(() => calls.length === 5);
     expect(calls).toEqual(['handle 1', 'reset bulk/0', 'handle 1', 'reset bulk/0', 'handle 1']);
-    expect(await metrics.render()).toContain(
-      'stream_stage_failures_total{stream="letters",group="flaky",kind="transient"} 2',
-    );
+    expect(await metrics.render()).toContain('stage_failures_total{stage="flaky",stream="letters",kind="transient"} 2');
   });
 
   it('refuses two handlers on one pattern, and a pattern without a group', async () => {

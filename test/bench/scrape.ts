@@ -7,7 +7,7 @@ export async function metricOf(platform: BenchedPlatform, name: string): Promise
 
 /** How many entries all stages together still owe. */
 export async function lagEntries(platform: BenchedPlatform): Promise<number> {
-  return sumOf(await platform.metrics(), 'stream_lag_entries');
+  return sumOf(await platform.metrics(), 'stage_lag_entries');
 }
 
 function sumOf(text: string, name: string): number {

@@ -23,19 +23,24 @@ function everySetting(): Set<string> {
   return new Set([...known.values()].flatMap((names) => [...names]));
 }
 
-/** Every metric that the code declares, with what Prometheus adds to the names of histograms. */
-function everyMetric(): Set<string> {
+/** Every metric that the code declares, and whether it is a counter, a gauge or a histogram. */
+function declaredMetrics(): Map<string, string> {
   const sources = readdirSync('libs', { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.includes('.spec.'))
     .map((entry) => readFileSync(join(entry.parentPath ?? entry.path, entry.name), 'utf8'));
-  const names = new Set<string>();
+  const kinds = new Map<string, string>();
   for (const source of sources) {
-    for (const [, kind, name] of source.matchAll(/\.(counter|gauge|histogram)\(\s*'([a-z0-9_]+)'/g)) {
-      names.add(name as string);
-      if (kind === 'histogram') for (const end of ['_bucket', '_sum', '_count']) names.add(`${name}${end}`);
+    for (const [, kind = '', name = ''] of source.matchAll(/\.(counter|gauge|histogram)\(\s*'([a-z0-9_]+)'/g)) {
+      kinds.set(name, kind);
     }
   }
-  return names;
+  return kinds;
+}
+
+/** Every metric's name, with what Prometheus adds to those of histograms. */
+function everyMetric(): Set<string> {
+  const ends = (kind: string) => (kind === 'histogram' ? ['', '_bucket', '_sum', '_count'] : ['']);
+  return new Set([...declaredMetrics()].flatMap(([name, kind]) => ends(kind).map((end) => `${name}${end}`)));
 }
 
 /** The metrics that a PromQL expression asks for: names that are no function, no label and no keyword. */
@@ -56,6 +61,20 @@ interface Rule {
 
 describe('what is monitored', () => {
   const metrics = everyMetric();
+
+  it('is all in docs/metrics.md, and nothing else is', () => {
+    const told = [...readFileSync(join('docs', 'metrics.md'), 'utf8').matchAll(/^\| `([a-z0-9_]+)` \|/gm)];
+    expect(told.map(([, name]) => name).sort()).toEqual([...declaredMetrics().keys()].sort());
+  });
+
+  it('has names of one form: counters end in _total, histograms of time in _seconds', () => {
+    const wrong = [...declaredMetrics()].filter(
+      ([name, kind]) =>
+        name.endsWith('_total') !== (kind === 'counter') ||
+        (kind === 'histogram' && !/_(seconds|messages)$/.test(name)),
+    );
+    expect(wrong).toEqual([]);
+  });
 
   it('alerts only on metrics that there are, in both languages', () => {
     const { groups } = parse(read('prometheus', 'alerts.yml')) as { groups: { rules: Rule[] }[] };

@@ -181,7 +181,7 @@ const offer = enginesOffer(kinds);
   async function bothWork(): Promise<void> {
     for (const [name, metric] of [
       ['gateway', 'gateway_acknowledged_total'],
-      ['pipeline', 'stream_entries_total'],
+      ['pipeline', 'stage_messages_in_total'],
     ] as const) {
       for (const number of [1, 2]) {
         const metrics = await (await fetch(`${platform.process(`${name}-${number}`).healthUrl}/metrics`)).text();
@@ -194,7 +194,7 @@ const offer = enginesOffer(kinds);
   async function untilDrained(): Promise<void> {
     await eventually(
       async () => {
-        const lines = (await platform.metrics()).split('\n').filter((line) => line.startsWith('stream_lag_entries'));
+        const lines = (await platform.metrics()).split('\n').filter((line) => line.startsWith('stage_lag_entries'));
         return lines.every((line) => / 0$/.test(line)) || undefined;
       },
       'every stage',

@@ -143,7 +143,7 @@ async function suffer(platform: SplitPlatform, faults: readonly Fault[], say: (t
 
 async function untilDrained(platform: SplitPlatform): Promise<void> {
   const drained = async () => {
-    const lines = (await platform.metrics()).split('\n').filter((line) => line.startsWith('stream_lag_entries'));
+    const lines = (await platform.metrics()).split('\n').filter((line) => line.startsWith('stage_lag_entries'));
     return lines.every((line) => / 0$/.test(line)) || undefined;
   };
   await eventually(drained, 'the end of the backlog', drainTimeoutMs);

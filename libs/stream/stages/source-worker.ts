@@ -1,3 +1,4 @@
+import { rowsIn } from '#libs/contracts';
 import { type Clock, isTransient, type Logger, sleep, systemClock } from '#libs/runtime';
 import type { StageBatch, StageResult } from '../stage.js';
 import {
@@ -10,7 +11,7 @@ import {
 import type { Append, Entry, Source, StateChange, StreamLog } from '../stream.port.js';
 import type { BatchBudget } from './batch-budget.js';
 import { deadLettersOf, messageOf } from './stage-failure.js';
-import type { StageMetrics } from './stage-metrics.js';
+import type { StageMeter } from './stage-metrics.js';
 import type { Turns } from './turns.js';
 
 /** What a source worker works with. */
@@ -18,7 +19,7 @@ export interface SourceWork {
   log: StreamLog;
   clock: Clock;
   logger: Logger;
-  metrics: StageMetrics;
+  meter: StageMeter;
   turns: Turns;
   budget: BatchBudget;
   /** Times a batch is tried before it is halved. */
@@ -204,13 +205,14 @@ export class SourceWorker {
 
   private async attempt(batch: readonly Entry[]): Promise<Outcome> {
     const { source } = this;
-    const labels = { stream: source.stream, group: source.group };
-    const { metrics, handle } = this.work;
+    const { meter, handle } = this.work;
     const last = (batch.at(-1) as Entry).position;
+    // Before the handler: an entry's bytes may be gone after an await.
+    const messages = batch.map(({ data }) => rowsIn(data));
     try {
-      const stopTimer = metrics.batchSeconds.startTimer(labels);
+      const handled = meter.handling();
       const result = (await handle({ source, entries: batch })) ?? {};
-      stopTimer();
+      handled();
       const upTo = result.upTo ?? last;
       if (upTo > last) throw new StreamUsageError(`the stage answered upTo ${upTo}, but its batch ends at ${last}`);
       const acknowledge = upTo >= (batch[0] as Entry).position;
@@ -219,10 +221,7 @@ export class SourceWorker {
       }
       if (acknowledge) {
         this.position = upTo;
-        metrics.entries.inc(
-          labels,
-          upTo === last ? batch.length : batch.filter((entry) => entry.position <= upTo).length,
-        );
+        this.count(upTo === last ? batch : batch.filter(({ position }) => position <= upTo), messages);
       }
       return { kind: 'done', upTo };
     } catch (error) {
@@ -231,11 +230,20 @@ export class SourceWorker {
     }
   }
 
+  /** Counts what has been acknowledged; `messages` are those of each entry. */
+  private count(entries: readonly Entry[], messages: readonly number[]): void {
+    const { meter, clock } = this.work;
+    let sum = 0;
+    for (let index = 0; index < entries.length; index += 1) sum += messages[index] as number;
+    const { appendedAt } = entries[0] as Entry;
+    const { lane } = this.source;
+    meter.worked({ lane, entries: entries.length, messages: sum, appendedAt, acknowledgedAt: clock.now() });
+  }
+
   private failed(error: unknown, batch: readonly Entry[]): Outcome {
-    const { metrics, logger } = this.work;
-    const { stream, group } = this.source;
+    const { meter, logger } = this.work;
     const transient = isTransient(error);
-    metrics.failures.inc({ stream, group, kind: transient ? 'transient' : 'error' });
+    meter.failed(transient ? 'transient' : 'error');
     const at = { source: this.source, first: batch[0]?.position, entries: batch.length };
     logger.warn({ err: error, ...at }, transient ? 'a stage cannot work just now' : 'a stage failed on a batch');
     return { kind: 'failed', error, transient };
@@ -250,19 +258,19 @@ export class SourceWorker {
     append: readonly Append[],
     state: readonly StateChange[],
   ): Promise<boolean> {
-    const { log, metrics, logger } = this.work;
-    const labels = { stream: this.source.stream, group: this.source.group };
+    const { log, meter, logger } = this.work;
     for (let failures = 0; !this.abandoned; ) {
-      const stopTimer = metrics.commitSeconds.startTimer(labels);
+      const committed = meter.committing();
       try {
         await log.commit({ source: this.source, upTo, append, state });
-        stopTimer();
+        committed();
+        meter.putOut(append);
         this.trouble = undefined;
         return true;
       } catch (error) {
         if (error instanceof StreamFencedError) return this.fenced(error);
         if (!(error instanceof StreamUnavailableError)) throw error;
-        metrics.failures.inc({ ...labels, kind: 'commit' });
+        meter.failed('commit');
         if (failures === 0) logger.warn({ err: error, source: this.source }, 'a commit waits for the stream');
         this.trouble ??= { since: this.work.clock.now(), message: error.message };
         await this.backOff(++failures);
@@ -273,16 +281,17 @@ export class SourceWorker {
   }
 
   private fenced(error: StreamFencedError): false {
-    const { metrics, logger } = this.work;
+    const { meter, logger } = this.work;
     this.abandoned = true;
     this.stopping.abort();
-    metrics.failures.inc({ stream: this.source.stream, group: this.source.group, kind: 'fenced' });
+    meter.failed('fenced');
     logger.warn({ err: error, source: this.source }, 'a commit was refused: the partition has another owner');
     return false;
   }
 
   private async deadLetter(entry: Entry, error: unknown): Promise<void> {
-    const { clock, metrics, logger } = this.work;
+    const { clock, meter, logger } = this.work;
+    const messages = rowsIn(entry.data);
     logger.error(
       { err: error, source: this.source, position: entry.position },
       'a stage cannot take an entry: it goes to dead letters',
@@ -290,18 +299,19 @@ export class SourceWorker {
     const letters = deadLettersOf(this.source, entry, error, clock.now());
     if (!(await this.commit(entry.position, letters, []))) return;
     this.position = entry.position;
-    metrics.discards.inc({ stage: this.source.group, reason: 'stage_failed' }, Math.max(1, letters.length));
+    this.count([entry], [messages]);
+    meter.gaveUp(messages);
   }
 
   private async handleTick(): Promise<void> {
-    const { metrics, logger, handle, reset } = this.work;
+    const { meter, logger, handle, reset } = this.work;
     try {
       const result = (await handle({ source: this.source, entries: [] })) ?? {};
       const { append = [], state = [] } = result;
       if (append.length > 0 || state.length > 0) await this.commit(undefined, append, state);
     } catch (error) {
       if (error instanceof StreamFailedError || error instanceof StreamCorruptError) throw error;
-      metrics.failures.inc({ stream: this.source.stream, group: this.source.group, kind: 'tick' });
+      meter.failed('tick');
       logger.warn({ err: error, source: this.source }, "a stage failed on its timer's call");
       await reset(this.source);
     }

@@ -4,7 +4,7 @@ import type { StageBatch, StageResult } from '../stage.js';
 import type { Membership, Place, Source, StreamLog } from '../stream.port.js';
 import { BatchBudget } from './batch-budget.js';
 import { SourceWorker } from './source-worker.js';
-import type { StageMetrics } from './stage-metrics.js';
+import type { StageMeter, StageMetrics } from './stage-metrics.js';
 import type { Turns } from './turns.js';
 
 /** A stage as its group of one stream: what `@EventPattern('stream/group')` and its class say. */
@@ -41,6 +41,7 @@ type Workers = Record<Lane, SourceWorker>;
 export class StageGroup {
   readonly stream: string;
   readonly group: string;
+  private readonly meter: StageMeter;
   private readonly budgets: Record<Lane, BatchBudget>;
   private readonly owned = new Map<number, Workers>();
   /** What happens to a partition, one thing after the other: it may be granted again before its last batch has ended. */
@@ -55,6 +56,7 @@ export class StageGroup {
   ) {
     this.stream = definition.stream;
     this.group = definition.group;
+    this.meter = surroundings.metrics.of(this.stream, this.group);
     const { batchEntries, batchBytes } = surroundings;
     this.budgets = {
       urgent: new BatchBudget(batchEntries, batchBytes),
@@ -138,7 +140,7 @@ export class StageGroup {
 
   private change(partition: number, kind: 'granted' | 'revoked' | 'lost', act: () => Promise<void>): Promise<void> {
     const { stream, group } = this;
-    this.surroundings.metrics.ownership.inc({ stream, group, kind });
+    this.meter.ownershipChanged(kind);
     const changed = (this.changes.get(partition) ?? Promise.resolve()).then(act).catch((error: unknown) => {
       this.surroundings.logger.error({ err: error, stream, group, partition, kind }, 'a stage did not let go cleanly');
     });
@@ -152,6 +154,7 @@ export class StageGroup {
       { stream: this.stream, group: this.group, lane, partition },
       {
         ...surroundings,
+        meter: this.meter,
         budget: this.budgets[lane],
         paceMs: lane === 'bulk' ? surroundings.bulkPaceMs : 0,
         handle: (batch) => definition.handle(batch),
