@@ -66,7 +66,7 @@ async function raise(change: Partial<Transition> = {}): Promise<string> {
   };
   await api.app.get(AlertsStage).handle({
     source: { stream: 'transitions', group: 'alerts', lane: 'urgent', partition: 0 },
-    entries: [{ position: ++position, appendedAt: now, data: encodeTransitions([transition]) }],
+    entries: [{ position: ++position, appendedAt: now, messagesBefore: 0, data: encodeTransitions([transition]) }],
   });
   const listed = await api.call<{ items: Alert[] }>('GET', '/api/v1/alerts?limit=500');
   return listed.body.items.find((alert) => alert.subject === transition.subject)?.id ?? '';

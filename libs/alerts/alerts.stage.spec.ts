@@ -90,7 +90,7 @@ function batch(...transitions: Transition[]) {
   position += 1;
   return {
     source: { stream: 'transitions', group: 'alerts', lane: 'urgent' as const, partition: 1 },
-    entries: [{ position, appendedAt: clock.now(), data: encodeTransitions(transitions) }],
+    entries: [{ position, appendedAt: clock.now(), messagesBefore: 0, data: encodeTransitions(transitions) }],
   };
 }
 

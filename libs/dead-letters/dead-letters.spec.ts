@@ -88,7 +88,7 @@ function letter(change: Partial<DeadLetter> = {}): DeadLetter {
 
 async function project(...letters: DeadLetter[]): Promise<void> {
   const source = { stream: 'dead-letters', group: 'dead-letters', lane: 'urgent' as const, partition: 3 };
-  const entry = { position: ++position, appendedAt: start, data: encodeDeadLetters(letters) };
+  const entry = { position: ++position, appendedAt: start, messagesBefore: 0, data: encodeDeadLetters(letters) };
   expect(await stage.handle({ source, entries: [entry] })).toEqual({});
 }
 
@@ -144,7 +144,7 @@ describe('projection', () => {
 
   it('passes over an entry that is none', async () => {
     const source = { stream: 'dead-letters', group: 'dead-letters', lane: 'bulk' as const, partition: 0 };
-    const entry = { position: ++position, appendedAt: start, data: Buffer.from('junk') };
+    const entry = { position: ++position, appendedAt: start, messagesBefore: 0, data: Buffer.from('junk') };
     expect(await stage.handle({ source, entries: [entry] })).toEqual({});
   });
 

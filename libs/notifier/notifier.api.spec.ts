@@ -65,7 +65,7 @@ async function notify(count: number): Promise<void> {
   const made = Array.from({ length: count }, () => notificationOf(fire.tenantKey, v7()));
   await api.app.get(NotifierStage).handle({
     source: { stream: 'notifications', group: 'notifier', lane: 'urgent', partition: 0 },
-    entries: [{ position: 1, appendedAt: Date.now(), data: encodeNotifications(made) }],
+    entries: [{ position: 1, appendedAt: Date.now(), messagesBefore: 0, data: encodeNotifications(made) }],
   });
 }
 

@@ -23,6 +23,8 @@ export interface Entry {
   position: number;
   /** Epoch milliseconds. */
   appendedAt: number;
+  /** Messages of the place since ever (`rowsIn` of each entry) before this entry: trimming changes nothing of it. */
+  messagesBefore: number;
   /** Valid until the next await only where the adapter maps memory; copy what must live longer. */
   data: Uint8Array;
 }
@@ -51,6 +53,20 @@ export interface Commit {
   upTo: number | undefined;
   append: readonly Append[];
   state: readonly StateChange[];
+  /** Messages, of those acknowledged, that the stage cannot take: they are among `append` as dead letters. */
+  givenUp?: number;
+}
+
+/** Messages of a place, each counted since ever: what has been trimmed is in all of them. */
+export interface MessageCounts {
+  /** Appended to the place, by whomever. */
+  appended: number;
+  /** Of these, what `append` brought, and not the commit of a stage: what came into the flow here. */
+  entered: number;
+  /** Up to the position that the group has acknowledged. */
+  acknowledged: number;
+  /** Of these, what its stage gave up on. */
+  givenUp: number;
 }
 
 /** How far a group is behind. */
@@ -63,6 +79,7 @@ export interface Lag {
   last: number;
   /** Age of the oldest unacknowledged entry in milliseconds, 0 where there is none. */
   ageMs: number;
+  messages: MessageCounts;
 }
 
 /** How much of a stream is kept. Never cuts an entry that a registered group has not acknowledged. */
@@ -142,6 +159,7 @@ export interface StreamLog {
     signal: AbortSignal,
   ): Promise<readonly Place[] | undefined>;
 
+  /** How far every registered group is, everywhere; all streams of one partition as they were at one moment. */
   lag(): Promise<Lag[]>;
 
   /**

@@ -93,7 +93,12 @@ export class TestNotifier {
     await this.stage.handle({
       source: { stream: 'notifications', group: 'notifier', lane: 'urgent', partition: 0 },
       entries: [
-        { position: ++this.position, appendedAt: this.options.clock.now(), data: encodeNotifications(notifications) },
+        {
+          position: ++this.position,
+          appendedAt: this.options.clock.now(),
+          messagesBefore: 0,
+          data: encodeNotifications(notifications),
+        },
       ],
     });
   }

@@ -3,7 +3,7 @@ import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
 import type { Append } from '../stream.port.js';
 import { classifyCommitFailure } from './commit-failure.js';
 import { DiskRoom, type WriteKind, writeKinds } from './disk-room.js';
-import type { GroupWriter, RecordChange } from './group-writer.js';
+import type { EnteringAppend, GroupWriter, RecordChange } from './group-writer.js';
 
 /** What one caller wants kept, all of it or none. */
 export interface Write {
@@ -120,7 +120,7 @@ export class Committer {
       if (group.length === 0) break;
       try {
         this.options.beforeCommit?.();
-        const appends = group.flatMap((pending) => pending.appends as Append[]);
+        const appends = group.flatMap(enteringAppends);
         await this.writer.write(
           { appends, records: group.flatMap((pending) => pending.records as RecordChange[]) },
           this.options.clock.now(),
@@ -205,6 +205,12 @@ export class Committer {
     for (const { bytes } of refused) this.queuedBytes -= bytes;
     for (const pending of [...group, ...refused]) pending.reject(failure);
   }
+}
+
+/** What an append brings has come from outside; what a commit brings, a stage has made. */
+function enteringAppends({ kind, appends }: Write): EnteringAppend[] {
+  const enters = kind === 'append';
+  return appends.map(({ stream, lane, partition, data }) => ({ stream, lane, partition, data, enters }));
 }
 
 function bytesOf({ appends, records }: Write): number {

@@ -7,11 +7,11 @@ import { checkDataFile } from './data-file.js';
 import { entryKey, entryKeyEnd, laneKey } from './keys.js';
 import { LaneTable } from './lane-table.js';
 import { ProcessLock } from './process-lock.js';
-import { protect, unprotect } from './stored-value.js';
+import { protect, readEntry, unprotect } from './stored-value.js';
 
 /** Address space, not disk: the file grows with what it holds, and LMDB maps beyond this where it must. */
 const mapBytes = 256 * 2 ** 30;
-const formatVersion = 1;
+const formatVersion = 2;
 const formatKey = Buffer.from('format');
 /** How many of the newest entries of each partition are read at start. */
 const newestChecked = 8;
@@ -30,7 +30,7 @@ export interface Environment {
   trimmed: Table;
   /** `<stream, group>` -> when it was registered */
   groups: Table;
-  /** `<stream, group, lane, partition>` -> position */
+  /** `<stream, group, lane, partition>` -> position, and the messages given up on since ever */
   acknowledgements: Table;
   /** `<group, partition, key>` -> state */
   state: Table;
@@ -162,7 +162,7 @@ function checkNewest(environment: Environment, partitions: number): void {
         let found = 0;
         const range = { start: entryKey(stream, lane, partition, first), end: entryKeyEnd(stream, lane, partition) };
         for (const { value } of environment.entries.getRange(range)) {
-          unprotect(value, () => `${stream}/${lane}/${partition} near ${last}`);
+          readEntry(value, () => `${stream}/${lane}/${partition} near ${last}`);
           found++;
         }
         if (found !== last - first + 1) {

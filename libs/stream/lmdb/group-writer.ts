@@ -1,9 +1,10 @@
+import { rowsIn } from '#libs/contracts';
 import type { Append } from '../stream.port.js';
 import type { Environment, Table } from './environment.js';
 import { readLaneTable } from './environment.js';
 import { entryKey, laneKey } from './keys.js';
 import { LaneTable } from './lane-table.js';
-import { storedEntryBytes, writeEntry } from './stored-value.js';
+import { stampEntry, storedEntryBytes, writeEntry } from './stored-value.js';
 
 /** A put, or with `value` undefined a removal, in one of the tables. */
 export interface RecordChange {
@@ -12,9 +13,14 @@ export interface RecordChange {
   value: Buffer | undefined;
 }
 
+/** An append, and whether it brings into the flow what no stage made. */
+export interface EnteringAppend extends Append {
+  enters: boolean;
+}
+
 /** Everything that one transaction keeps. */
 export interface Group {
-  appends: readonly Append[];
+  appends: readonly EnteringAppend[];
   records: readonly RecordChange[];
 }
 
@@ -42,7 +48,7 @@ export class GroupWriter {
 
   /** Resolves once the group is durable. Rejects with LMDB's error, having kept nothing of it. */
   async write(group: Group, appendedAt: number): Promise<void> {
-    const values = encodeValues(group.appends, appendedAt);
+    const values = writeValues(group.appends, appendedAt);
     for (let attempt = 0; attempt < optimisticAttempts; attempt++) {
       if (await this.writeIfUnchanged(group, values)) return;
       this.forget();
@@ -56,9 +62,9 @@ export class GroupWriter {
     this.known = new Map();
   }
 
-  private async writeIfUnchanged(group: Group, values: readonly Buffer[]): Promise<boolean> {
+  private async writeIfUnchanged(group: Group, values: readonly Value[]): Promise<boolean> {
     const next: LaneStates = new Map();
-    const keys = this.number(group.appends, next, this.known);
+    const keys = this.number(values, next, this.known);
     const lanes = [...next.values()];
     const { root, laneTables } = this.environment;
     const written: Promise<boolean>[] = [];
@@ -83,17 +89,17 @@ export class GroupWriter {
     return unchanged;
   }
 
-  private async writeLocked(group: Group, values: readonly Buffer[]): Promise<void> {
+  private async writeLocked(group: Group, values: readonly Value[]): Promise<void> {
     await this.environment.root.childTransaction(() => {
       const next: LaneStates = new Map();
-      const keys = this.number(group.appends, next, new Map());
+      const keys = this.number(values, next, new Map());
       this.putAll(group, keys, values, [...next.values()]);
     });
   }
 
-  /** Gives every append its position; `next` receives the lanes as they will be. */
-  private number(appends: readonly Append[], next: LaneStates, known: LaneStates): Buffer[] {
-    return appends.map(({ stream, lane, partition, data }) => {
+  /** Gives every value its position and its count; `next` receives the lanes as they will be. */
+  private number(values: readonly Value[], next: LaneStates, known: LaneStates): Buffer[] {
+    return values.map(({ append: { stream, lane, partition, enters }, stored, messages, dataCrc }) => {
       const name = lane === 'urgent' ? `${stream} u` : `${stream} b`;
       let state = next.get(name);
       if (!state) {
@@ -101,7 +107,9 @@ export class GroupWriter {
         state = { key: before.key, table: before.table.next() };
         next.set(name, state);
       }
-      return entryKey(stream, lane, partition, state.table.take(partition, storedEntryBytes(data)));
+      stampEntry(stored, state.table.messages(partition), dataCrc);
+      const position = state.table.take(partition, stored.length, messages, enters);
+      return entryKey(stream, lane, partition, position);
     });
   }
 
@@ -110,9 +118,9 @@ export class GroupWriter {
     return { key: laneKey(stream, lane), table };
   }
 
-  private putAll(group: Group, keys: readonly Buffer[], values: readonly Buffer[], lanes: readonly LaneState[]): void {
+  private putAll(group: Group, keys: readonly Buffer[], values: readonly Value[], lanes: readonly LaneState[]): void {
     const { entries, laneTables } = this.environment;
-    for (const [index, key] of keys.entries()) void entries.put(key, values[index] as Buffer);
+    for (const [index, key] of keys.entries()) void entries.put(key, (values[index] as Value).stored);
     for (const { key, table } of lanes) void laneTables.put(key, table.encode());
     for (const { table, key, value } of group.records) void (value ? table.put(key, value) : table.remove(key));
   }
@@ -122,15 +130,23 @@ export class GroupWriter {
   }
 }
 
+/** An entry as it will be stored. */
+interface Value {
+  append: EnteringAppend;
+  stored: Buffer;
+  messages: number;
+  dataCrc: number;
+}
+
 /** All values in one piece of memory: LMDB reads them from there while it writes. */
-function encodeValues(appends: readonly Append[], appendedAt: number): Buffer[] {
+function writeValues(appends: readonly EnteringAppend[], appendedAt: number): Value[] {
   const memory = Buffer.allocUnsafeSlow(appends.reduce((sum, { data }) => sum + storedEntryBytes(data), 0));
   let at = 0;
-  return appends.map(({ data }) => {
-    const value = memory.subarray(at, at + storedEntryBytes(data));
-    at += value.length;
-    writeEntry(value, appendedAt, data);
-    return value;
+  return appends.map((append) => {
+    const { data } = append;
+    const stored = memory.subarray(at, at + storedEntryBytes(data));
+    at += stored.length;
+    return { append, stored, messages: rowsIn(data), dataCrc: writeEntry(stored, appendedAt, data) };
   });
 }
 

@@ -1,12 +1,16 @@
 import { crc32 } from 'node:zlib';
 import { StreamCorruptError } from '../stream.errors.js';
 
+/** Doubles per partition: last position, bytes, messages, messages that entered here. */
+const cellsEach = 4;
+
 /**
  * Where every partition of one lane of a stream stands. One record for all partitions, so that a commit is conditional
  * on one version however many partitions it touches, and a reader learns all tails with one lookup.
  *
  * Stored: version (8, little-endian double: LMDB's conditional write compares these bytes), CRC-32 of the rest (4), then
- * per partition the last position and the bytes appended since ever (two little-endian doubles).
+ * per partition the last position, and the bytes, the messages and the messages that no stage brought, all since ever
+ * (little-endian doubles).
  */
 export class LaneTable {
   private constructor(
@@ -16,7 +20,7 @@ export class LaneTable {
   ) {}
 
   static empty(partitions: number): LaneTable {
-    return new LaneTable(0, new Float64Array(partitions * 2));
+    return new LaneTable(0, new Float64Array(partitions * cellsEach));
   }
 
   /** Reads a stored record; copies it. Throws `StreamCorruptError`. */
@@ -45,31 +49,44 @@ export class LaneTable {
 
   /** The last position, 0 where there is none. */
   last(partition: number): number {
-    return this.cells[partition * 2] ?? 0;
+    return this.cells[partition * cellsEach] ?? 0;
   }
 
   /** Stored bytes since ever. */
   total(partition: number): number {
-    return this.cells[partition * 2 + 1] ?? 0;
+    return this.cells[partition * cellsEach + 1] ?? 0;
+  }
+
+  /** Messages since ever. */
+  messages(partition: number): number {
+    return this.cells[partition * cellsEach + 2] ?? 0;
+  }
+
+  /** Messages since ever that came into the flow here. */
+  entered(partition: number): number {
+    return this.cells[partition * cellsEach + 3] ?? 0;
   }
 
   /** Sets a partition: for the record of what was trimmed. */
   set(partition: number, last: number, bytes: number): void {
-    this.cells[partition * 2] = last;
-    this.cells[partition * 2 + 1] = bytes;
+    this.cells[partition * cellsEach] = last;
+    this.cells[partition * cellsEach + 1] = bytes;
   }
 
-  /** Takes the next position of a partition for an entry of so many stored bytes. */
-  take(partition: number, bytes: number): number {
-    const at = partition * 2;
-    const position = (this.cells[at] as number) + 1;
-    this.cells[at] = position;
-    this.cells[at + 1] = (this.cells[at + 1] as number) + bytes;
+  /** Takes the next position of a partition for an entry of so many stored bytes and messages. */
+  take(partition: number, bytes: number, messages: number, enters: boolean): number {
+    const { cells } = this;
+    const at = partition * cellsEach;
+    const position = (cells[at] as number) + 1;
+    cells[at] = position;
+    cells[at + 1] = (cells[at + 1] as number) + bytes;
+    cells[at + 2] = (cells[at + 2] as number) + messages;
+    if (enters) cells[at + 3] = (cells[at + 3] as number) + messages;
     return position;
   }
 }
 
 /** Reads the last position of a partition straight out of a stored record, without decoding the rest. */
 export function lastIn(stored: Buffer, partition: number): number {
-  return stored.readDoubleLE(12 + partition * 16);
+  return stored.readDoubleLE(12 + partition * cellsEach * 8);
 }

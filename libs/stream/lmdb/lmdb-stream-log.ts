@@ -21,10 +21,10 @@ import { type Environment, openEnvironment, readLaneTable } from './environment.
 import { GroupWriter } from './group-writer.js';
 import { readState, scanState, stateRecords } from './keyed-state.js';
 import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn } from './keys.js';
-import { lastIn } from './lane-table.js';
+import { type LaneTable, lastIn } from './lane-table.js';
 import { protect, readEntry } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
-import { readAcknowledged, Trimmer } from './trimmer.js';
+import { acknowledgementRecord, readAcknowledgement, Trimmer } from './trimmer.js';
 
 /** What an LMDB stream is opened with. */
 export interface LmdbStreamLogOptions {
@@ -119,28 +119,27 @@ export class LmdbStreamLog implements StreamLog {
     const { environment } = this.mustBeOpen();
     environment.root.resetReadTxn();
     const { stream, group, lane, partition } = source;
-    const from = after ?? readAcknowledged(environment, stream, group, lane, partition);
+    const from = after ?? readAcknowledgement(environment, stream, group, lane, partition).position;
     return this.readAfter(source, from, maxEntries, maxBytes);
   }
 
-  async commit({ source, upTo, append, state }: Commit): Promise<void> {
+  async commit({ source, upTo, append, state, givenUp = 0 }: Commit): Promise<void> {
     const { environment, committer } = this.mustBeOpen();
     const { stream, group, lane, partition } = source;
     for (const entry of append) checkAppend(entry, this.partitions);
     const records = stateRecords(environment, group, partition, state);
     if (upTo !== undefined) {
       environment.root.resetReadTxn();
-      const before = readAcknowledged(environment, stream, group, lane, partition);
+      const before = readAcknowledgement(environment, stream, group, lane, partition);
       const last = this.last(source);
-      if (!(upTo >= before && upTo <= last)) {
+      if (!(upTo >= before.position && upTo <= last)) {
         throw new StreamUsageError(
-          `${stream}/${group} ${lane}/${partition}: acknowledging ${upTo} is not between ${before} (acknowledged) and ${last} (last)`,
+          `${stream}/${group} ${lane}/${partition}: acknowledging ${upTo} is not between ${before.position} (acknowledged) and ${last} (last)`,
         );
       }
-      const value = Buffer.allocUnsafe(8);
-      value.writeDoubleBE(upTo);
       const key = acknowledgementKey(stream, group, lane, partition);
-      records.push({ table: environment.acknowledgements, key, value: protect(value) });
+      const value = acknowledgementRecord({ position: upTo, givenUp: before.givenUp + givenUp });
+      records.push({ table: environment.acknowledgements, key, value });
     }
     if (append.length === 0 && records.length === 0) return;
     await committer.write({
@@ -199,11 +198,7 @@ export class LmdbStreamLog implements StreamLog {
       for (const lane of lanes) {
         const table = readLaneTable(environment.laneTables, stream, lane, this.partitions);
         for (let partition = 0; partition < this.partitions; partition++) {
-          const place = { stream, group, lane, partition };
-          const last = table.last(partition);
-          const acknowledged = readAcknowledged(environment, stream, group, lane, partition);
-          const [oldest] = last > acknowledged ? this.readAfter(place, acknowledged, 1, 1) : [];
-          lags.push({ ...place, acknowledged, last, ageMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0 });
+          lags.push(this.lagOf({ stream, group, lane, partition }, table, now));
         }
       }
     }
@@ -239,6 +234,27 @@ export class LmdbStreamLog implements StreamLog {
       setInterval(() => committer.look(), lookMs).unref(),
       setInterval(() => signals.wakeAll(), safetyWakeMs).unref(),
     );
+  }
+
+  private lagOf(source: Source, table: LaneTable, now: number): Lag {
+    const { stream, group, lane, partition } = source;
+    const { environment } = this.mustBeOpen();
+    const { position, givenUp } = readAcknowledgement(environment, stream, group, lane, partition);
+    const last = table.last(partition);
+    const appended = table.messages(partition);
+    const [oldest] = last > position ? this.readAfter(source, position, 1, 1) : [];
+    return {
+      ...source,
+      acknowledged: position,
+      last,
+      ageMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0,
+      messages: {
+        appended,
+        entered: table.entered(partition),
+        acknowledged: oldest?.messagesBefore ?? appended,
+        givenUp,
+      },
+    };
   }
 
   private mustBeOpen(): Opened {

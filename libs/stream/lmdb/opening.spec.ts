@@ -84,7 +84,7 @@ describe('a folder', () => {
     const refused = open(dir, 8);
     await expect(refused).rejects.toBeInstanceOf(StreamOpenError);
     await expect(refused).rejects.toThrow(/STREAM_PARTITIONS is 8, but .* was made with 4: set it back/);
-    expect(JSON.parse(readFileSync(join(dir, 'format.json'), 'utf8'))).toEqual({ format: 1, partitions: 4 });
+    expect(JSON.parse(readFileSync(join(dir, 'format.json'), 'utf8'))).toEqual({ format: 2, partitions: 4 });
   });
 
   it('that has lost its data is refused, not taken for a new one', async () => {

@@ -1,27 +1,42 @@
 import { crc32 } from 'node:zlib';
 import { StreamCorruptError } from '../stream.errors.js';
+import type { Entry } from '../stream.port.js';
 
-const entryHeaderBytes = 12;
+const entryHeaderBytes = 20;
+const stampBytes = entryHeaderBytes - 4;
 
 /** Bytes that an entry takes up as a stored value. */
 export function storedEntryBytes(data: Uint8Array): number {
   return entryHeaderBytes + data.byteLength;
 }
 
-/** Writes an entry into `target`: CRC-32 of the rest (4, big-endian), appendedAt (8, epoch ms, big-endian double), data. */
-export function writeEntry(target: Buffer, appendedAt: number, data: Uint8Array): void {
+/**
+ * Writes an entry into `target`: CRC-32 (4, big-endian) of data and stamp, the stamp (appendedAt, epoch ms, and
+ * messagesBefore, two big-endian doubles), data. Returns the CRC-32 of the data: `stampEntry` makes the entry whole.
+ */
+export function writeEntry(target: Buffer, appendedAt: number, data: Uint8Array): number {
   target.writeDoubleBE(appendedAt, 4);
   target.set(data, entryHeaderBytes);
-  target.writeUInt32BE(crc32(target.subarray(4)), 0);
+  return crc32(data);
+}
+
+/** Says how many messages of its place there were before a written entry; again, where it is numbered again. */
+export function stampEntry(target: Buffer, messagesBefore: number, dataCrc: number): void {
+  target.writeDoubleBE(messagesBefore, 12);
+  target.writeUInt32BE(crc32(target.subarray(4, 4 + stampBytes), dataCrc), 0);
 }
 
 /** Reads an entry back; `data` is a view into `stored`. Throws `StreamCorruptError` where the CRC does not fit. */
-export function readEntry(stored: Uint8Array, where: () => string): { appendedAt: number; data: Uint8Array } {
+export function readEntry(stored: Uint8Array, where: () => string): Omit<Entry, 'position'> {
   const buffer = asBuffer(stored);
-  if (buffer.length < entryHeaderBytes || buffer.readUInt32BE(0) !== crc32(buffer.subarray(4))) {
+  const data = buffer.subarray(entryHeaderBytes);
+  if (
+    buffer.length < entryHeaderBytes ||
+    buffer.readUInt32BE(0) !== crc32(buffer.subarray(4, 4 + stampBytes), crc32(data))
+  ) {
     throw new StreamCorruptError(`stream entry ${where()} is damaged: its checksum does not fit`);
   }
-  return { appendedAt: buffer.readDoubleBE(4), data: buffer.subarray(entryHeaderBytes) };
+  return { appendedAt: buffer.readDoubleBE(4), messagesBefore: buffer.readDoubleBE(12), data };
 }
 
 /** A small record (state, acknowledgement, format) with its CRC-32 in front. */

@@ -13,7 +13,7 @@ import {
   prefixEnd,
 } from './keys.js';
 import type { LaneTable } from './lane-table.js';
-import { readEntry, unprotect } from './stored-value.js';
+import { protect, readEntry, unprotect } from './stored-value.js';
 
 /** Removals per transaction: a few milliseconds in which nobody else can write. */
 const removalsPerCommit = 1_000;
@@ -82,7 +82,7 @@ export class Trimmer {
       for (let partition = 0; partition < this.partitions; partition++) {
         const limit = Math.min(
           appended.last(partition),
-          ...groups.map((group) => readAcknowledged(this.environment, stream, group, lane, partition)),
+          ...groups.map((group) => readAcknowledgement(this.environment, stream, group, lane, partition).position),
         );
         const place = { stream, lane, partition };
         const found = this.oldestOf(place, trimmed.last(partition), limit, perPlace);
@@ -145,14 +145,32 @@ export class Trimmer {
   }
 }
 
-/** The position up to which a group has worked through a partition, 0 at first. */
-export function readAcknowledged(
+/** How far a group has come in a partition. */
+export interface Acknowledgement {
+  /** 0 at first. */
+  position: number;
+  /** Messages since ever that its stage gave up on. */
+  givenUp: number;
+}
+
+/** How far a group has come in a partition. */
+export function readAcknowledgement(
   environment: Environment,
   stream: string,
   group: string,
   lane: Place['lane'],
   partition: number,
-): number {
+): Acknowledgement {
   const stored = environment.acknowledgements.get(acknowledgementKey(stream, group, lane, partition));
-  return stored ? unprotect(stored, () => `acknowledgement of ${stream}/${group}`).readDoubleBE(0) : 0;
+  if (!stored) return { position: 0, givenUp: 0 };
+  const record = unprotect(stored, () => `acknowledgement of ${stream}/${group}`);
+  return { position: record.readDoubleBE(0), givenUp: record.readDoubleBE(8) };
+}
+
+/** The record of an acknowledgement, as it is stored. */
+export function acknowledgementRecord({ position, givenUp }: Acknowledgement): Buffer {
+  const record = Buffer.allocUnsafe(16);
+  record.writeDoubleBE(position, 0);
+  record.writeDoubleBE(givenUp, 8);
+  return protect(record);
 }

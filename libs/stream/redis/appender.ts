@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Lane } from '#libs/contracts';
+import { type Lane, rowsIn } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import { StreamUnavailableError } from '../stream.errors.js';
 import type { Append } from '../stream.port.js';
@@ -142,7 +142,8 @@ export function addPlaces(
   }
   for (const [field, { stream, lane, entries }] of places) {
     keys.push(names.entries({ stream, lane, partition }));
-    args.push(field, names.appended(stream), noticeOf(lane, partition), entries.length, ...entries);
+    const counted = entries.flatMap((entry): Argument[] => [rowsIn(entry), entry]);
+    args.push(field, names.appended(stream), noticeOf(lane, partition), entries.length, ...counted);
   }
 }
 

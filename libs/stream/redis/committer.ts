@@ -35,7 +35,7 @@ export class Committer {
 
   /** Rejects with `StreamFencedError`, `StreamUsageError` or `StreamUnavailableError`; nothing was kept then. */
   async commit(commit: Commit, { token, signal }: Right): Promise<void> {
-    const { source, upTo, append, state } = commit;
+    const { source, upTo, append, state, givenUp = 0 } = commit;
     const { sets, removals } = changesOf(state);
     if (append.length === 0 && upTo === undefined && sets.length + removals.length === 0) return;
     const { stream, group, lane, partition } = source;
@@ -57,6 +57,7 @@ export class Committer {
       upTo ?? '',
       fieldOf(stream, lane),
       this.clock.now(),
+      givenUp,
       sets.length / 2,
       ...sets,
       removals.length,

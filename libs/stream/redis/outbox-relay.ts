@@ -1,4 +1,4 @@
-import type { Lane } from '#libs/contracts';
+import { type Lane, rowsIn } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import type { Append, Source } from '../stream.port.js';
 import type { Argument, RedisConnection } from './connection.js';
@@ -68,7 +68,8 @@ export class OutboxRelay {
       const key = this.keys.entries({ stream, lane, partition });
       if (!keys.includes(key)) keys.push(key);
       const at = [fieldOf(stream, lane), this.keys.appended(stream), noticeOf(lane, partition)];
-      args.push(position, keys.indexOf(key) + 1, ...at, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+      const entry = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+      args.push(position, keys.indexOf(key) + 1, ...at, rowsIn(entry), entry);
     }
     await this.connection.endure(arriveScript, keys, args, signal);
   }

@@ -34,9 +34,9 @@ export class Reader {
       );
       this.learn(key, found);
       for (const [id, fields] of found) {
-        const [, data = Buffer.alloc(0), , at] = fields;
+        const [, data = Buffer.alloc(0), , at, , , , before] = fields;
         position = positionIn(id);
-        entries.push({ position, appendedAt: Number(at), data });
+        entries.push({ position, appendedAt: Number(at), messagesBefore: Number(before), data });
         bytes += data.length;
         if (bytes >= maxBytes) return entries;
       }

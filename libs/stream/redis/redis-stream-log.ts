@@ -49,7 +49,7 @@ export interface RedisStreamLogOptions {
   metrics: Metrics;
 }
 
-const formatVersion = '1';
+const formatVersion = '2';
 const lookMs = 1_000;
 const safetyWakeMs = 2_000;
 const retryMs = 500;
@@ -216,17 +216,34 @@ export class RedisStreamLog implements StreamLog {
     if (places.length === 0) return [];
     const now = this.options.clock.now();
     const partitions = Array.from({ length: this.partitions }, async (_, partition) => {
-      const keys = [this.keys.tails(partition), ...places.map((place) => this.keys.entries({ ...place, partition }))];
-      const fields = places.map(({ stream, lane }) => fieldOf(stream, lane));
+      const keys = [
+        this.keys.tails(partition),
+        this.keys.commits(partition),
+        ...places.map((place) => this.keys.entries({ ...place, partition })),
+      ];
+      const fields = places.flatMap(({ stream, lane }) => [fieldOf(stream, lane), stream, lane]);
       const answer = (await connection.ask(() => connection.run(standingScript, keys, fields))) as Standing[];
-      return answer.flatMap(([last, , ...groups], index) => {
+      return answer.flatMap(([last, , appended, entered, ...groups], index) => {
         const { stream, lane } = places[index] as { stream: string; lane: Place['lane'] };
         return groups
           .filter(([group]) => groupsOf.get(stream)?.has(group))
-          .map(([group, acknowledged, at]): Lag => {
-            const ageMs = at === '' ? 0 : Math.max(0, now - Number(at));
-            return { stream, group, lane, partition, acknowledged: Number(acknowledged), last: Number(last), ageMs };
-          });
+          .map(
+            ([group, acknowledged, at, , counted, givenUp]): Lag => ({
+              stream,
+              group,
+              lane,
+              partition,
+              acknowledged: Number(acknowledged),
+              last: Number(last),
+              ageMs: at === '' ? 0 : Math.max(0, now - Number(at)),
+              messages: {
+                appended: Number(appended),
+                entered: Number(entered),
+                acknowledged: Number(counted),
+                givenUp: Number(givenUp),
+              },
+            }),
+          );
       });
     });
     return (await Promise.all(partitions)).flat();
@@ -317,7 +334,9 @@ export class RedisStreamLog implements StreamLog {
 type Standing = [
   last: string,
   total: string,
-  ...groups: [group: string, acknowledged: string, at: string, before: string][],
+  messages: string,
+  entered: string,
+  ...groups: [group: string, acknowledged: string, at: string, before: string, counted: string, givenUp: string][],
 ];
 
 interface Opened {

@@ -79,9 +79,10 @@ export class Room {
 
   private async lookAt(place: Place): Promise<void> {
     const { stream, lane, partition } = place;
-    const keys = [this.keys.tails(partition), this.keys.entries(place)];
-    const answer = await this.connection.ask(() => this.connection.run(standingScript, keys, [fieldOf(stream, lane)]));
-    const [[, total = '0', ...groups] = []] = answer as [string, string, ...string[][]][];
+    const keys = [this.keys.tails(partition), this.keys.commits(partition), this.keys.entries(place)];
+    const fields = [fieldOf(stream, lane), stream, lane];
+    const answer = await this.connection.ask(() => this.connection.run(standingScript, keys, fields));
+    const [[, total = '0', , , ...groups] = []] = answer as [string, string, string, string, ...string[][]][];
     const owed = groups.reduce((most, [, , , before]) => Math.max(most, Number(total) - Number(before)), 0);
     const name = nameOf(place);
     if (owed > this.maxBacklogBytes) {

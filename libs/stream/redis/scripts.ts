@@ -16,28 +16,36 @@ function indispensable(name: string, lua: string): Script {
   return script(name, `#!lua flags=allow-oom\n${lua}`);
 }
 
-/** Appends `ARGV[first]` and the next to a place. A tail is `<last position> <bytes since ever>`. */
+/**
+ * Appends to a place the entries from `ARGV[first]` on, each after its number of messages. A tail is `<last position>
+ * <bytes> <messages> <messages that no stage brought>`, all since ever.
+ */
 const addEntries = `
 local function whole(number) return string.format('%.0f', number) end
 local function tailOf(tails, field)
-  local position, total = string.match(redis.call('HGET', tails, field) or '0 0', '^(%d+) (%d+)$')
-  return tonumber(position), tonumber(total)
+  local tail = redis.call('HGET', tails, field) or '0 0 0 0'
+  local position, total, messages, entered = string.match(tail, '^(%d+) (%d+) (%d+) (%d+)$')
+  return tonumber(position), tonumber(total), tonumber(messages), tonumber(entered)
 end
-local function add(key, tails, field, at, first, count)
-  local position, total = tailOf(tails, field)
-  for index = first, first + count - 1 do
+local function add(key, tails, field, at, first, count, enters)
+  local position, total, messages, entered = tailOf(tails, field)
+  local before = messages
+  for index = first, first + (count - 1) * 2, 2 do
     position = position + 1
-    total = total + #ARGV[index]
-    redis.call('XADD', key, '0-' .. whole(position), 'data', ARGV[index], 'at', at, 'total', whole(total))
+    total = total + #ARGV[index + 1]
+    redis.call('XADD', key, '0-' .. whole(position), 'data', ARGV[index + 1], 'at', at, 'total', whole(total),
+      'before', whole(messages))
+    messages = messages + tonumber(ARGV[index])
   end
-  redis.call('HSET', tails, field, whole(position) .. ' ' .. whole(total))
+  if enters then entered = entered + messages - before end
+  redis.call('HSET', tails, field, table.concat({ whole(position), whole(total), whole(messages), whole(entered) }, ' '))
 end
-local function addPlaces(firstKey, tails, at, index)
+local function addPlaces(firstKey, tails, at, index, enters)
   for key = firstKey, #KEYS do
     local count = tonumber(ARGV[index + 3])
-    add(KEYS[key], tails, ARGV[index], at, index + 4, count)
+    add(KEYS[key], tails, ARGV[index], at, index + 4, count, enters)
     redis.call('PUBLISH', ARGV[index + 1], ARGV[index + 2])
-    index = index + 4 + count
+    index = index + 4 + count * 2
   end
   return index
 end
@@ -64,21 +72,21 @@ end
 
 /**
  * An append. KEYS: producer, tails, then the streams. ARGV: sequence, seconds the producer is remembered, time, then for
- * each stream its field, channel, notice, number of entries, entries. Answers 0 where it had been kept already.
+ * each stream its field, channel, notice, number of entries, (messages, entry)... Answers 0 where it had been kept already.
  */
 export const appendScript = script(
   'append',
   `${addEntries}
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-addPlaces(3, KEYS[2], ARGV[3], 4)
+addPlaces(3, KEYS[2], ARGV[3], 4, true)
 return 1`,
 );
 
 /**
  * What comes out of another partition's outbox. KEYS: arrived, tails, then the streams. ARGV: position of the last entry in
  * the outbox, name of the outbox, time, number of entries, then for each its position, number of its key, field, channel,
- * notice, entry. Those that have arrived before are left out.
+ * notice, messages, entry. Those that have arrived before are left out.
  */
 export const arriveScript = indispensable(
   'arrive',
@@ -87,9 +95,9 @@ local arrived = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
 if arrived >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[1])
 for entry = 0, tonumber(ARGV[4]) - 1 do
-  local index = 5 + entry * 6
+  local index = 5 + entry * 7
   if tonumber(ARGV[index]) > arrived then
-    add(KEYS[tonumber(ARGV[index + 1])], KEYS[2], ARGV[index + 2], ARGV[3], index + 5, 1)
+    add(KEYS[tonumber(ARGV[index + 1])], KEYS[2], ARGV[index + 2], ARGV[3], index + 5, 1, false)
     redis.call('PUBLISH', ARGV[index + 3], ARGV[index + 4])
   end
 end
@@ -99,7 +107,7 @@ return 1`,
 /**
  * A stage's commit. KEYS: owner, source, state, commits, outbox, tails, then the streams it appends to. ARGV: token ('' for
  * none), producer, sequence, name of the source, group, position to acknowledge ('' for none), field of the source, time,
- * number of keys set, (key, value)..., number of keys removed, keys..., number of entries for other partitions,
+ * messages given up, number of keys set, (key, value)..., number of keys removed, keys..., number of entries for other partitions,
  * (partition, field, entry)..., then as for an append.
  *
  * Where Redis is full, a commit that only acknowledges is still kept, because that is what makes room: its first write is
@@ -127,9 +135,9 @@ if upTo then
   local last = tailOf(KEYS[6], ARGV[7])
   if upTo < acknowledged or upTo > last then return {'range', whole(acknowledged), whole(last)} end
 end
-local sets = tonumber(ARGV[9])
-local removals = tonumber(ARGV[10 + sets * 2])
-local foreign = tonumber(ARGV[11 + sets * 2 + removals])
+local sets = tonumber(ARGV[10])
+local removals = tonumber(ARGV[11 + sets * 2])
+local foreign = tonumber(ARGV[12 + sets * 2 + removals])
 local kept = ARGV[2] .. ' ' .. ARGV[3]
 if known and foreign == 0 and #KEYS == 6 then
   redis.call('XGROUP', 'SETID', KEYS[2], ARGV[5], '0-' .. ARGV[6], 'ENTRIESREAD', ARGV[6])
@@ -139,7 +147,8 @@ else
   if upTo and not known then redis.call('XGROUP', 'CREATE', KEYS[2], ARGV[5], '0', 'MKSTREAM', 'ENTRIESREAD', '0') end
   if upTo then redis.call('XGROUP', 'SETID', KEYS[2], ARGV[5], '0-' .. ARGV[6], 'ENTRIESREAD', ARGV[6]) end
 end
-local index = 10
+if tonumber(ARGV[9]) > 0 then redis.call('HINCRBY', KEYS[4], 'given up ' .. ARGV[4], ARGV[9]) end
+local index = 11
 while sets > 0 do
   local some = math.min(sets, 500)
   redis.call('HSET', KEYS[3], unpack(ARGV, index, index + some * 2 - 1))
@@ -158,32 +167,37 @@ for _ = 1, foreign do
   redis.call('XADD', KEYS[5], '0-*', 'partition', ARGV[index], 'field', ARGV[index + 1], 'data', ARGV[index + 2])
   index = index + 3
 end
-addPlaces(7, KEYS[6], ARGV[8], index)
+addPlaces(7, KEYS[6], ARGV[8], index, false)
 return {'kept'}`,
 );
 
 /**
- * Where streams of a partition stand. KEYS: tails, then the streams; ARGV: their fields. Answers for each: last position,
- * bytes since ever, and per group: name, acknowledged position, time of its oldest unacknowledged entry ('' for none),
- * bytes since ever before that entry.
+ * Where streams of a partition stand. KEYS: tails, commits, then the streams; ARGV: field, stream and lane of each. Answers
+ * for each: last position, bytes, messages and entered messages since ever, and per group: name, acknowledged position, time
+ * of its oldest unacknowledged entry ('' for none), bytes since ever before that entry, messages up to the acknowledged
+ * position, messages given up.
  */
 export const standingScript = script(
   'standing',
   `${addEntries}${timeAndPositions}
 local answer = {}
-for key = 2, #KEYS do
-  local position, total = tailOf(KEYS[1], ARGV[key - 1])
-  local one = { whole(position), whole(total) }
+for key = 3, #KEYS do
+  local argument = (key - 3) * 3
+  local stream, lane = ARGV[argument + 2], ARGV[argument + 3]
+  local position, total, messages, entered = tailOf(KEYS[1], ARGV[argument + 1])
+  local one = { whole(position), whole(total), whole(messages), whole(entered) }
   for _, group in ipairs(groupsOf(KEYS[key])) do
-    local at, before = '', whole(total)
+    local at, before, counted = '', whole(total), whole(messages)
     if group.acknowledged < position then
       local oldest = redis.call('XRANGE', KEYS[key], '(0-' .. whole(group.acknowledged), '+', 'COUNT', 1)[1]
       if oldest then
         at = oldest[2][4]
         before = whole(tonumber(oldest[2][6]) - #oldest[2][2])
+        counted = oldest[2][8]
       end
     end
-    one[#one + 1] = { group.name, whole(group.acknowledged), at, before }
+    local givenUp = redis.call('HGET', KEYS[2], 'given up ' .. stream .. ' ' .. group.name .. ' ' .. lane) or '0'
+    one[#one + 1] = { group.name, whole(group.acknowledged), at, before, counted, givenUp }
   end
   answer[#answer + 1] = one
 end

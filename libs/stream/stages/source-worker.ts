@@ -257,12 +257,13 @@ export class SourceWorker {
     upTo: number | undefined,
     append: readonly Append[],
     state: readonly StateChange[],
+    givenUp = 0,
   ): Promise<boolean> {
     const { log, meter, logger } = this.work;
     for (let failures = 0; !this.abandoned; ) {
       const committed = meter.committing();
       try {
-        await log.commit({ source: this.source, upTo, append, state });
+        await log.commit({ source: this.source, upTo, append, state, givenUp });
         committed();
         meter.putOut(append);
         this.trouble = undefined;
@@ -297,7 +298,7 @@ export class SourceWorker {
       'a stage cannot take an entry: it goes to dead letters',
     );
     const letters = deadLettersOf(this.source, entry, error, clock.now());
-    if (!(await this.commit(entry.position, letters, []))) return;
+    if (!(await this.commit(entry.position, letters, [], messages))) return;
     this.position = entry.position;
     this.count([entry], [messages]);
     meter.gaveUp(messages);

@@ -4,7 +4,7 @@ import { deadLettersOf } from './stage-failure.js';
 
 describe('deadLettersOf', () => {
   const source = { stream: 'readings', group: 'rules', lane: 'urgent' as const, partition: 7 };
-  const entry = { position: 42, appendedAt: 1, data: Buffer.from('not a raw group') };
+  const entry = { position: 42, appendedAt: 1, messagesBefore: 0, data: Buffer.from('not a raw group') };
 
   it('keeps the entry whole where it cannot be read as raw messages', () => {
     for (const stream of [streams.readings, streams.raw]) {

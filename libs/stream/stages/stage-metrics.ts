@@ -40,6 +40,7 @@ export class StageMetrics {
   readonly discards;
   readonly ownershipChanges;
   private readonly ownedPartitions;
+  private readonly lagMessages;
   private readonly lagEntries;
   private readonly lagSeconds;
 
@@ -78,6 +79,7 @@ export class StageMetrics {
       'Partitions that this process works through.',
       ofStage,
     );
+    this.lagMessages = metrics.gauge('stage_lag_messages', 'Messages a stage has not acknowledged.', ofLane);
     this.lagEntries = metrics.gauge('stage_lag_entries', 'Entries a stage has not acknowledged.', ofLane);
     this.lagSeconds = metrics.gauge(
       'stage_lag_seconds',
@@ -104,6 +106,8 @@ export class StageMetrics {
         const ofLane = own.filter((lag) => lag.lane === lane);
         const entries = ofLane.reduce((sum, { last, acknowledged }) => sum + last - acknowledged, 0);
         this.lagEntries.set({ ...labels, lane }, entries);
+        const messages = ofLane.reduce((sum, lag) => sum + lag.messages.appended - lag.messages.acknowledged, 0);
+        this.lagMessages.set({ ...labels, lane }, messages);
         this.lagSeconds.set({ ...labels, lane }, Math.max(0, ...ofLane.map(({ ageMs }) => ageMs)) / 1_000);
       }
     }

@@ -1,6 +1,7 @@
 import { describe } from '@jest/globals';
 import { describeAppends } from './append-contract.js';
 import type { OpenLog } from './contract-scene.js';
+import { describeCounts } from './count-contract.js';
 import { describeGroups } from './group-contract.js';
 import { describeMembership } from './membership-contract.js';
 import { describeRetention } from './retention-contract.js';
@@ -10,6 +11,7 @@ export function describeStreamLog(name: string, open: OpenLog): void {
   describe(`stream log: ${name}`, () => {
     describeAppends(open);
     describeGroups(open);
+    describeCounts(open);
     describeMembership(open);
     describeRetention(open);
   });

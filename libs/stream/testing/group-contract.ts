@@ -49,11 +49,11 @@ export function describeGroups(open: OpenLog): void {
       await clock.advance(1_000);
       const lagOf = async () =>
         (await log.lag()).find(({ group, lane, partition }) => group === 'stage' && lane === 'bulk' && partition === 0);
-      expect(await lagOf()).toEqual({ ...sourceOf(), acknowledged: 0, last: 3, ageMs: 5_000 });
+      expect(await lagOf()).toMatchObject({ ...sourceOf(), acknowledged: 0, last: 3, ageMs: 5_000 });
       await acknowledge(log, 1);
-      expect(await lagOf()).toEqual({ ...sourceOf(), acknowledged: 1, last: 3, ageMs: 1_000 });
+      expect(await lagOf()).toMatchObject({ ...sourceOf(), acknowledged: 1, last: 3, ageMs: 1_000 });
       await acknowledge(log, 3);
-      expect(await lagOf()).toEqual({ ...sourceOf(), acknowledged: 3, last: 3, ageMs: 0 });
+      expect(await lagOf()).toMatchObject({ ...sourceOf(), acknowledged: 3, last: 3, ageMs: 0 });
       expect(await log.lag()).toHaveLength(8);
     });
   });
