@@ -75,7 +75,13 @@ export class MissingReadings {
       const read = await this.stream.read(source, { after, ...readAtOnce });
       const wanted = read.filter((entry) => entry.position <= acknowledged);
       if (wanted.length === 0) break;
-      const batches = wanted.map(({ position, data }) => ({ lane, partition, position, data }));
+      const batches = wanted.map(({ position, messagesBefore, data }) => ({
+        lane,
+        partition,
+        position,
+        messagesBefore,
+        data,
+      }));
       for (const batch of await this.store.append(batches)) refused.push(...(batch.refused ?? []));
       after = wanted.at(-1)?.position ?? acknowledged;
       entries += wanted.length;

@@ -101,7 +101,7 @@ describe('readings stage', () => {
       { stream: streams.readings, group: 'readings', lane: 'bulk', partition: 2 },
       { maxEntries: 10, maxBytes: 1e6 },
     );
-    await opened.store.append(entries.map(({ position, data }) => ({ lane: 'bulk', partition: 2, position, data })));
+    await opened.store.append(entries.map((entry) => ({ ...entry, lane: 'bulk', partition: 2 })));
     await rebuild();
     await (await start()).caughtUp();
     expect(await stored(2)).toEqual([0, 1, 2]);

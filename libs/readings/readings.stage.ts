@@ -46,7 +46,9 @@ export class ReadingsStage implements ResettableStage {
     if (entries.length === 0) return {};
     const { lane, partition } = source;
     const began = performance.now();
-    const stored = await this.store.append(entries.map(({ position, data }) => ({ lane, partition, position, data })));
+    const stored = await this.store.append(
+      entries.map(({ position, messagesBefore, data }) => ({ lane, partition, position, messagesBefore, data })),
+    );
     this.seconds.observe((performance.now() - began) / 1_000);
     const now = this.clock.now();
     for (const { messages, readings, oldestReceivedAt } of stored) {

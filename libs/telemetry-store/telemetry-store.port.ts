@@ -8,6 +8,8 @@ export interface StoreBatch {
   lane: Lane;
   partition: number;
   position: number;
+  /** Messages of the place since ever before this entry, as the stream counts them. */
+  messagesBefore: number;
   /** As `encodeNormalisedMessages` wrote it. */
   data: Uint8Array;
 }
@@ -20,6 +22,21 @@ export interface StoredBatch {
   oldestReceivedAt: number;
   /** What the store cannot hold, whatever is done: for dead letters. Not in the numbers above. */
   refused?: readonly RefusedMessage[];
+}
+
+/** How far a (lane, partition) is stored, and its messages since ever: what was deleted by age later is in all of them. */
+export interface StoredUpTo {
+  lane: Lane;
+  partition: number;
+  position: number;
+  /** Messages that the stream has up to this position. */
+  passed: number;
+  /** Of these, messages that are in the ledger or have been. */
+  messages: number;
+  /** Of those in the ledger, messages that the normaliser rejected. */
+  rejected: number;
+  /** Messages that the ledger cannot hold. */
+  refused: number;
 }
 
 /** A part of a message that the store cannot hold. */
@@ -92,8 +109,8 @@ export interface TelemetryStore {
    */
   append(batches: readonly StoreBatch[]): Promise<StoredBatch[]>;
 
-  /** The highest position stored of each (lane, partition). */
-  positions(): Promise<{ lane: Lane; partition: number; position: number }[]>;
+  /** The highest position stored of each (lane, partition), and what there was up to it, counted in the same commit. */
+  positions(): Promise<StoredUpTo[]>;
 
   /** The latest reading by `observedAt` of every metric of each device; from memory. Devices without any are absent. */
   latest(deviceKeys: readonly string[]): Promise<Map<string, StoredReading[]>>;

@@ -190,9 +190,9 @@ function appendRequest(batches: readonly StoreBatch[], now: number): AppendReque
   const total = batches.reduce((sum, batch) => sum + batch.data.byteLength, 0);
   const data = new Uint8Array(total);
   let offset = 0;
-  const places = batches.map(({ lane, partition, position, data: entry }) => {
+  const places = batches.map(({ data: entry, ...batch }) => {
     data.set(entry, offset);
-    const place = { lane, partition, position, offset, bytes: entry.byteLength };
+    const place = { ...batch, offset, bytes: entry.byteLength };
     offset += entry.byteLength;
     return place;
   });

@@ -3,8 +3,8 @@ import { decodeNormalisedMessages, type NormalisedMessage } from '#libs/contract
 import type { StoredBatch } from '../telemetry-store.port.js';
 import type { GroupWriter } from './group-writer.js';
 import { placeOf } from './reading-rows.js';
-import { readColumns, sourceOf } from './schema.js';
-import type { AppendRequest, DecodedBatch } from './store-protocol.js';
+import { highestCursors, readColumns, sourceOf } from './schema.js';
+import type { AppendRequest, Cursor, DecodedBatch } from './store-protocol.js';
 import { storeBusy } from './store-refusal.js';
 
 /** Most requests that wait for the next commit; a caller beyond is told to come back. */
@@ -14,6 +14,8 @@ const maxGroupBytes = 2 * 1_048_576;
 /** Commits of several callers begin this far apart, unless more than `gatherBytes` wait. */
 const commitGapMs = 100;
 const gatherBytes = 1_048_576;
+
+const nothingYet: Cursor = { position: 0, passed: 0, messages: 0, rejected: 0 };
 
 interface Waiting {
   request: AppendRequest;
@@ -31,7 +33,7 @@ export class GroupQueue {
   private working: Promise<void> | undefined;
   private committedAt = 0;
   private lastGroup = 0;
-  private reached = new Map<number, number>();
+  private reached = new Map<number, Cursor>();
 
   constructor(
     private readonly connection: DuckDBConnection,
@@ -40,14 +42,23 @@ export class GroupQueue {
 
   /** Reads the positions reached. */
   async load(): Promise<void> {
-    const [sources, positions] = (await readColumns(
-      this.connection,
-      'SELECT source, max(position) FROM cursors GROUP BY source',
-    )) as number[][];
-    this.reached = new Map((sources ?? []).map((source, row) => [source, positions?.[row] ?? 0]));
+    const [sources = [], ...counts] = (await readColumns(this.connection, highestCursors)) as number[][];
+    const [positions, passed, messages, rejected] = counts;
+    this.reached = new Map(
+      sources.map((source, row) => [
+        source,
+        {
+          position: positions?.[row] ?? 0,
+          passed: passed?.[row] ?? 0,
+          messages: messages?.[row] ?? 0,
+          rejected: rejected?.[row] ?? 0,
+        },
+      ]),
+    );
   }
 
-  positions(): ReadonlyMap<number, number> {
+  /** How far each source is stored. */
+  cursors(): ReadonlyMap<number, Cursor> {
     return this.reached;
   }
 
@@ -76,9 +87,7 @@ export class GroupQueue {
   /** Replaces the positions' history by the positions. Between two commits, from `exclusive`. */
   async trimCursors(): Promise<void> {
     this.writer.releaseCursors();
-    await this.connection.run(
-      'CREATE OR REPLACE TABLE cursors AS SELECT source, max(position) AS position FROM cursors GROUP BY source',
-    );
+    await this.connection.run(`CREATE OR REPLACE TABLE cursors AS ${highestCursors}`);
   }
 
   /** Forgets the positions reached. */
@@ -135,15 +144,22 @@ export class GroupQueue {
       now = Math.max(now, request.now);
       const brought: StoredBatch[] = [];
       stored.push(brought);
-      for (const { lane, partition, position, offset, bytes } of request.batches) {
+      for (const { lane, partition, position, messagesBefore, offset, bytes } of request.batches) {
         const source = sourceOf(lane, partition);
-        if (position <= (reached.get(source) ?? 0)) {
+        const before = reached.get(source) ?? nothingYet;
+        if (position <= before.position) {
           brought.push({ messages: 0, readings: 0, oldestReceivedAt: 0 });
           continue;
         }
-        reached.set(source, position);
         const messages = decodeNormalisedMessages(request.data.subarray(offset, offset + bytes));
-        batches.push({ source, position, messages, places: messages.map((m) => placeOf(m.messageId)) });
+        const cursor = {
+          position,
+          passed: messagesBefore + messages.length,
+          messages: before.messages + messages.length,
+          rejected: before.rejected + messages.reduce((sum, { outcome }) => sum + (outcome === 'rejected' ? 1 : 0), 0),
+        };
+        reached.set(source, cursor);
+        batches.push({ source, cursor, messages, places: messages.map((m) => placeOf(m.messageId)) });
         brought.push(measure(messages));
       }
     }

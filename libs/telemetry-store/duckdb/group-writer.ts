@@ -13,7 +13,8 @@ import type { LatestMap } from './latest-map.js';
 import type { Part } from './parts.js';
 import { emptyCell, fillCell, type MessagePlace } from './reading-rows.js';
 import { addReading, frameColumns, type ReadingBuffer, RowBuffer, readingColumns } from './row-buffer.js';
-import type { DecodedBatch } from './store-protocol.js';
+import { cursorColumns } from './schema.js';
+import type { Cursor, DecodedBatch } from './store-protocol.js';
 
 type FrameBuffer = RowBuffer<ReturnType<typeof frameColumns>>;
 
@@ -122,11 +123,12 @@ export class GroupWriter {
 
   /** Rows, not an update: a statement to plan would cost more than all the rest of a small commit. */
   private async saveCursors(batches: readonly DecodedBatch[]): Promise<void> {
-    const reached = new Map<number, number>();
-    for (const batch of batches) reached.set(batch.source, batch.position);
+    const reached = new Map<number, Cursor>();
+    for (const { source, cursor } of batches) reached.set(source, cursor);
     this.cursors ??= await this.connection.createAppender('cursors');
-    const chunk = DuckDBDataChunk.create([INTEGER, DOUBLE]);
-    chunk.setColumns([[...reached.keys()], [...reached.values()]]);
+    const chunk = DuckDBDataChunk.create([INTEGER, ...cursorColumns.map(() => DOUBLE)]);
+    const cursors = [...reached.values()];
+    chunk.setColumns([[...reached.keys()], ...cursorColumns.map((name) => cursors.map((cursor) => cursor[name]))]);
     this.cursors.appendDataChunk(chunk);
     this.cursors.flushSync();
   }

@@ -10,7 +10,7 @@ import {
 } from '@duckdb/node-api';
 
 /** The format this release writes and reads. A store with another one is refused, never guessed at. */
-export const storeFormat = 1;
+export const storeFormat = 2;
 
 /**
  * Stands for "none" in numeric columns (sequence, device time): a NULL costs a bit mask per value on the way in.
@@ -82,11 +82,17 @@ export function columnsSql(kind: PartKind): string {
   return partColumns[kind].map((c) => `${c.name} ${c.sql}`).join(', ');
 }
 
+/** What a cursor counts, in the order of `StoredUpTo`; none of it ever falls. */
+export const cursorColumns = ['position', 'passed', 'messages', 'rejected'] as const;
+
+/** Of each source the highest. */
+export const highestCursors = `SELECT source, ${cursorColumns.map((name) => `max(${name}) AS ${name}`).join(', ')} FROM cursors GROUP BY source`;
+
 /** Everything but the parts. */
 export const fixedTables = [
   'CREATE TABLE store (format INTEGER, time_zone VARCHAR)',
-  // A row for every position reached in a commit: the highest of a source counts.
-  'CREATE TABLE cursors (source INTEGER, position DOUBLE)',
+  // A row for every position reached in a commit: the highest of a source counts, and of each count the highest.
+  `CREATE TABLE cursors (source INTEGER, ${cursorColumns.map((name) => `${name} DOUBLE`).join(', ')})`,
   'CREATE TABLE names (kind UTINYINT, id INTEGER, name VARCHAR)',
   `CREATE TABLE parts (name VARCHAR, kind VARCHAR, day VARCHAR, from_at DOUBLE, to_at DOUBLE, state VARCHAR, suspect BOOLEAN)`,
   `CREATE TABLE latest (${columnsSql('readings')})`,

@@ -91,9 +91,10 @@ export class StoreEngine {
     const { parts, dictionary } = this.state;
     switch (request.method) {
       case 'positions':
-        return [...this.work.queue.positions()].map(([source, position]) => ({
+        return [...this.work.queue.cursors()].map(([source, cursor]) => ({
           ...laneAndPartition(source),
-          position,
+          ...cursor,
+          refused: 0,
         }));
       case 'latest':
         return this.latestOf(request.args[0]);

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Lane, NormalisedMessage } from '#libs/contracts';
-import type { TelemetryStore } from '../telemetry-store.port.js';
+import type { NormalisedMessage } from '#libs/contracts';
+import type { StoreBatch, TelemetryStore } from '../telemetry-store.port.js';
 import type { MessagePlace } from './reading-rows.js';
 
 /** What the thread that owns DuckDB is started with. */
@@ -15,10 +15,19 @@ export interface StoreOptions {
   partRows: number;
 }
 
+/** How far a source is stored, and what there was up to it. */
+export interface Cursor {
+  position: number;
+  passed: number;
+  messages: number;
+  rejected: number;
+}
+
 /** One decoded `readings` entry. */
 export interface DecodedBatch {
   source: number;
-  position: number;
+  /** As it is once the entry is stored. */
+  cursor: Cursor;
   messages: NormalisedMessage[];
   /** Where each message came from: an id that is none is found before anything is written. */
   places: MessagePlace[];
@@ -29,7 +38,7 @@ export interface AppendRequest {
   method: 'append';
   /** Epoch milliseconds by the caller's clock. */
   now: number;
-  batches: { lane: Lane; partition: number; position: number; offset: number; bytes: number }[];
+  batches: (Omit<StoreBatch, 'data'> & { offset: number; bytes: number })[];
   data: Uint8Array;
 }
 

@@ -1,18 +1,18 @@
 import { decodeNormalisedMessages, type NormalisedMessage } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import { storeBusy } from '../telemetry-store.errors.js';
-import type { RefusedMessage, StoreBatch, StoredBatch } from '../telemetry-store.port.js';
+import type { RefusedMessage, StoreBatch, StoredBatch, StoredUpTo } from '../telemetry-store.port.js';
 import type { PointWriter } from './point-writer.js';
 import { MessageLines, refusedMessage } from './reading-lines.js';
 import { sourceKey } from './schema.js';
-import type { ReachedPosition, StoreBooks } from './store-books.js';
+import type { StoreBooks } from './store-books.js';
 
 /** Most calls that wait for the next group; a caller beyond is told to come back. */
 const maxWaiting = 4_096;
 /** A group takes calls until their entries have this many bytes. */
 const maxGroupBytes = 1_048_576;
 
-interface DecodedBatch extends ReachedPosition {
+interface DecodedBatch extends Omit<StoreBatch, 'data'> {
   messages: NormalisedMessage[];
 }
 
@@ -40,10 +40,8 @@ export class GroupCommit {
   /** Durable when it resolves. Throws `ContractError` where a batch cannot be read. */
   async append(batches: readonly StoreBatch[]): Promise<StoredBatch[]> {
     if (this.waiting.length >= maxWaiting) throw storeBusy();
-    const decoded = batches.map(({ lane, partition, position, data }) => ({
-      lane,
-      partition,
-      position,
+    const decoded = batches.map(({ data, ...batch }) => ({
+      ...batch,
       // Frames are views into the entry, which the caller may reuse once another turn has begun.
       messages: decodeNormalisedMessages(Uint8Array.from(data)),
     }));
@@ -85,19 +83,22 @@ export class GroupCommit {
   }
 
   private async commit(group: readonly Waiting[]): Promise<StoredBatch[][]> {
-    const reached = new Map(await this.books.reached());
+    const waiting = group.flatMap(({ batches }) => batches);
+    const known = await this.books.reached(firstOfEach(waiting));
+    const books = new Map<string, StoredUpTo>();
     const { admission } = this.books;
     await this.books.learn(this.clock.now());
     const lines = new MessageLines(this.clock.now(), (deviceKey, metric) => admission.admit(deviceKey, metric));
     const owners = new Map<NormalisedMessage, BatchBeingStored>();
-    const moved: ReachedPosition[] = [];
     const stored = group.map(({ batches }) =>
-      batches.map(({ messages, ...place }) => {
-        const result: BatchBeingStored = { messages: 0, readings: 0, oldestReceivedAt: 0, refused: [] };
-        const source = sourceKey(place.lane, place.partition);
-        if (place.position <= (reached.get(source) ?? 0)) return result;
-        reached.set(source, place.position);
-        moved.push(place);
+      batches.map((batch) => {
+        const { messages } = batch;
+        const source = sourceKey(batch.lane, batch.partition);
+        const before = books.get(source) ?? known.get(source);
+        const book = before && batch.position <= before.position ? undefined : bookAfter(before, batch);
+        const result: BatchBeingStored = { messages: 0, readings: 0, oldestReceivedAt: 0, refused: [], source };
+        if (!book) return result;
+        books.set(source, book);
         for (const message of messages) {
           owners.set(message, result);
           lines.add(message);
@@ -105,26 +106,57 @@ export class GroupCommit {
         return Object.assign(result, measure(messages));
       }),
     );
-    if (moved.length === 0) return stored;
+    if (books.size === 0) return stored;
     const refused = await this.writer.write(lines.points);
     for (const { point, detail } of [...lines.refused, ...refused]) {
       const owner = owners.get(point.message);
       if (!owner) continue;
       owner.readings -= point.readings.length;
-      if (!point.report) owner.messages -= 1;
+      if (!point.report) {
+        owner.messages -= 1;
+        const book = books.get(owner.source) as StoredUpTo;
+        book.messages -= 1;
+        book.refused += 1;
+        if (point.message.outcome === 'rejected') book.rejected -= 1;
+      }
       owner.refused.push(refusedMessage(point, detail));
     }
-    await this.books.enter(moved, lines, this.clock.now());
+    await this.books.enter([...books.values()], lines, this.clock.now());
     return stored;
   }
 }
 
 interface BatchBeingStored extends StoredBatch {
   refused: RefusedMessage[];
+  source: string;
+}
+
+/** Of each source, how many messages there were before the first of its batches. */
+function firstOfEach(batches: readonly DecodedBatch[]): Map<string, number> {
+  const first = new Map<string, number>();
+  for (const { lane, partition, messagesBefore } of batches) {
+    const source = sourceKey(lane, partition);
+    if (!first.has(source)) first.set(source, messagesBefore);
+  }
+  return first;
+}
+
+/** The book of a source with a batch more, as far as the store takes all of it. */
+function bookAfter(before: StoredUpTo | undefined, batch: DecodedBatch): StoredUpTo {
+  const { lane, partition, position, messagesBefore, messages } = batch;
+  return {
+    lane,
+    partition,
+    position,
+    passed: messagesBefore + messages.length,
+    messages: (before?.messages ?? 0) + messages.length,
+    rejected: (before?.rejected ?? 0) + messages.filter(({ outcome }) => outcome === 'rejected').length,
+    refused: before?.refused ?? 0,
+  };
 }
 
 /** What a batch brings. */
-function measure(messages: readonly NormalisedMessage[]): Omit<StoredBatch, 'refused'> {
+function measure(messages: readonly NormalisedMessage[]): StoredBatch {
   let readings = 0;
   let oldestReceivedAt = messages[0]?.receivedAt ?? 0;
   for (const message of messages) {

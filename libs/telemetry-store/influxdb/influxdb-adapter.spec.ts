@@ -176,7 +176,8 @@ const unmodelled = (message: NormalisedMessage) => {
     expect(refused[0]).toMatchObject({ readings: 1, detail: expect.stringMatching(/400 .*field type conflict/) });
     expect(await store.range({ deviceKey: 'd', metrics: ['level'], range: always, limit: 1_000 })).toHaveLength(195);
     expect(await store.range({ deviceKey: 'd', metrics: ['note'], range: always, limit: 1_000 })).toHaveLength(200);
-    expect(await store.positions()).toEqual([{ lane: 'bulk', partition: 0, position: 1 }]);
+    const counts = { passed: 200, messages: 200, rejected: 0, refused: 0 };
+    expect(await store.positions()).toEqual([{ lane: 'bulk', partition: 0, position: 1, ...counts }]);
   });
 
   it('gives back what it cannot hold without asking InfluxDB', async () => {
@@ -254,7 +255,7 @@ const unmodelled = (message: NormalisedMessage) => {
       ),
     );
     for (const store of several) {
-      expect((await store.positions()).sort((a, b) => a.partition - b.partition)).toEqual(
+      expect((await store.positions()).sort((a, b) => a.partition - b.partition)).toMatchObject(
         [0, 1, 2].map((partition) => ({ lane: 'bulk', partition, position: 5 })),
       );
       for (const device of ['p0', 'p1', 'p2'])
@@ -263,6 +264,18 @@ const unmodelled = (message: NormalisedMessage) => {
     // A process that was frozen comes late with a lower position: it hides nothing.
     await several[1]?.append([batchOf([], { partition: 0, position: 3 })]);
     expect((await several[2]?.positions())?.find((one) => one.partition === 0)?.position).toBe(5);
+  });
+
+  it('counts on where another process has stored meanwhile', async () => {
+    const [one, two] = [await open(), await open()];
+    const at = (position: number) => {
+      const level = messageOf({ deviceKey: 'd' }, { observedAt: dayStart + position, values: { level: position } });
+      return batchOf([level, level], { position, messagesBefore: (position - 1) * 2 });
+    };
+    for (const [store, position] of [one, one, two, two, one, two].map((store, index) => [store, index + 1] as const))
+      await store.append([at(position)]);
+    const counts = { passed: 12, messages: 12, rejected: 0, refused: 0 };
+    expect(await one.positions()).toEqual([{ lane: 'bulk', partition: 0, position: 6, ...counts }]);
   });
 
   it('tells a stage to come back while InfluxDB is away, and says so', async () => {

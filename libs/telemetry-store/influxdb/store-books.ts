@@ -1,6 +1,7 @@
 import type { Lane } from '#libs/contracts';
 import type { Metrics } from '#libs/runtime';
 import type { Day, DayCalendar } from '../day-calendar.js';
+import type { StoredUpTo } from '../telemetry-store.port.js';
 import type { InfluxConnection } from './influx-connection.js';
 import type { PointWriter } from './point-writer.js';
 import type { MessageLines } from './reading-lines.js';
@@ -12,18 +13,14 @@ const markAgainMs = 3_600_000;
 const learnAgainMs = 300_000;
 const rememberedDays = 10_000;
 
-/** How far a (lane, partition) is stored. */
-export interface ReachedPosition {
-  lane: Lane;
-  partition: number;
-  position: number;
-}
+/** The fields of a point of `positions`, in the order in which they are asked for. */
+const bookFields = ['position', 'passed', 'messages', 'rejected', 'refused'] as const;
 
 /** What the store writes about itself beside readings and frames: positions reached, days that hold something, series admitted. */
 export class StoreBooks {
   private readonly markedAt = new Map<string, number>();
   private readonly overflowing;
-  private known: Map<string, number> | undefined;
+  private known: Map<string, StoredUpTo> | undefined;
   private learnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -39,21 +36,36 @@ export class StoreBooks {
     );
   }
 
-  /** The positions reached as this process knows them: those of other processes may be higher, which costs a write again. */
-  async reached(): Promise<ReadonlyMap<string, number>> {
-    this.known ??= new Map((await this.positions()).map((p) => [sourceKey(p.lane, p.partition), p.position]));
+  /**
+   * How far each source is stored as this process knows it: others may be further, which costs a write again. Where they
+   * must be, because what comes next in a source does not follow on what is known, all is looked up again.
+   */
+  async reached(next: Iterable<[source: string, messagesBefore: number]>): Promise<ReadonlyMap<string, StoredUpTo>> {
+    const follows = ([source, before]: [string, number]) => before <= (this.known?.get(source)?.passed ?? 0);
+    if (!this.known || ![...next].every(follows)) {
+      this.known = new Map((await this.positions()).map((one) => [sourceKey(one.lane, one.partition), one]));
+    }
     return this.known;
   }
 
-  /** The highest position stored of each (lane, partition), by any process. */
-  async positions(): Promise<ReachedPosition[]> {
-    const statement = `SELECT max("position") FROM ${measurements.positions} GROUP BY "lane", "partition"`;
-    const series = await this.connection.ask(statement);
-    return series.flatMap(({ tags, values }) => ({
-      lane: tags?.lane as Lane,
-      partition: Number(tags?.partition),
-      position: Number(values[0]?.[1]),
-    }));
+  /** How far each (lane, partition) is stored, by any process. None of the numbers ever falls. */
+  async positions(): Promise<StoredUpTo[]> {
+    const highest = bookFields.map((name) => `max("${name}")`).join(', ');
+    const series = await this.connection.ask(
+      `SELECT ${highest} FROM ${measurements.positions} GROUP BY "lane", "partition"`,
+    );
+    return series.map(({ tags, values }) => {
+      const [, position, passed, messages, rejected, refused] = (values[0] ?? []).map(Number);
+      return {
+        lane: tags?.lane as Lane,
+        partition: Number(tags?.partition),
+        position: position ?? 0,
+        passed: passed ?? 0,
+        messages: messages ?? 0,
+        rejected: rejected ?? 0,
+        refused: refused ?? 0,
+      };
+    });
   }
 
   /** Learns every few minutes which series other processes have admitted. */
@@ -64,27 +76,24 @@ export class StoreBooks {
   }
 
   /** Enters what the lines, which are stored, bring. The positions come last: they say that all before is there. */
-  async enter(moved: readonly ReachedPosition[], lines: MessageLines, now: number): Promise<void> {
+  async enter(moved: readonly StoredUpTo[], lines: MessageLines, now: number): Promise<void> {
     const days = this.daysToMark(lines, now);
     const admissions = this.admission.pending(now);
     const marks = [...days.values()].map(({ from }) => ({
       line: `${measurements.days} marked=${now} ${nanoseconds(from)}`,
     }));
     await this.write([...marks, ...admissions.lines]);
-    const highest = [...new Map(moved.map((one) => [sourceKey(one.lane, one.partition), one])).values()];
     await this.write(
-      highest.map(({ lane, partition, position }) => ({
-        line: `${measurements.positions},lane=${lane},partition=${partition} position=${position} ${positionTime(position)}`,
-      })),
+      moved.map((book) => {
+        const fields = bookFields.map((name) => `${name}=${book[name]}`).join(',');
+        const series = `${measurements.positions},lane=${book.lane},partition=${book.partition}`;
+        return { line: `${series} ${fields} ${positionTime(book.position)}` };
+      }),
     );
     admissions.saved();
     if (this.markedAt.size + days.size > rememberedDays) this.markedAt.clear();
     for (const name of days.keys()) this.markedAt.set(name, now);
-    const known = this.known ?? new Map<string, number>();
-    for (const { lane, partition, position } of moved) {
-      const source = sourceKey(lane, partition);
-      known.set(source, Math.max(known.get(source) ?? 0, position));
-    }
+    for (const book of moved) this.known?.set(sourceKey(book.lane, book.partition), book);
     this.overflowing.inc(lines.overflowing);
   }
 

@@ -24,11 +24,30 @@ export function describeAppend(run: ContractRun): void {
       ]);
       await run.store.append([batchOf([], { lane: 'bulk', partition: 12, position: 2 })]);
       await run.reopen();
-      expect((await run.store.positions()).sort((a, b) => a.position - b.position)).toEqual([
+      expect((await run.store.positions()).sort((a, b) => a.position - b.position)).toMatchObject([
         { lane: 'bulk', partition: 12, position: 2 },
         { lane: 'urgent', partition: 3, position: 7 },
         { lane: 'bulk', partition: 3, position: 9 },
       ]);
+    });
+
+    it('counts what it stores, since ever, and once', async () => {
+      const message = messageOf({ deviceKey: 'd' }, { values: { level: 1 } });
+      const rejected = messageOf({ deviceKey: 'd', outcome: 'rejected', reason: 'bad' });
+      const first = batchOf([message, rejected], { position: 1 });
+      const second = batchOf([message, message, rejected], { position: 2, messagesBefore: 2 });
+      await run.store.append([first, second]);
+      await run.store.append([second]);
+      const place = { lane: 'bulk', partition: 0, refused: 0 };
+      expect(await run.store.positions()).toEqual([{ ...place, position: 2, passed: 5, messages: 5, rejected: 2 }]);
+      await run.reopen();
+      // An entry of ten messages never came.
+      await run.store.append([batchOf([message], { position: 4, messagesBefore: 15 })]);
+      const now = { ...place, position: 4, passed: 16, messages: 6, rejected: 2 };
+      expect(await run.store.positions()).toEqual([now]);
+      await run.store.deleteBefore(dayStart + 3 * dayMs);
+      await run.reopen();
+      expect(await run.store.positions()).toEqual([now]);
     });
 
     it('refuses an entry it cannot read, and only that', async () => {
@@ -36,11 +55,17 @@ export function describeAppend(run: ContractRun): void {
         partition: 1,
         position: 1,
       });
-      const bad = { lane: 'bulk' as const, partition: 2, position: 1, data: Buffer.from('nonsense') };
+      const bad = {
+        lane: 'bulk' as const,
+        partition: 2,
+        position: 1,
+        messagesBefore: 0,
+        data: Buffer.from('nonsense'),
+      };
       const outcomes = await Promise.allSettled([run.store.append([good]), run.store.append([bad])]);
       expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'rejected']);
       expect(values(await run.range('good'))).toEqual([1]);
-      expect(await run.store.positions()).toEqual([{ lane: 'bulk', partition: 1, position: 1 }]);
+      expect(await run.store.positions()).toMatchObject([{ lane: 'bulk', partition: 1, position: 1 }]);
     });
 
     it('keeps two metrics at one time stamp apart', async () => {

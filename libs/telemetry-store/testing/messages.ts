@@ -40,14 +40,14 @@ export function messageOf(
 /** An entry of messages as the stage hands it over; ids are given by position and index. */
 export function batchOf(
   messages: readonly NormalisedMessage[],
-  place: { position: number; partition?: number; lane?: Lane },
+  place: { position: number; partition?: number; lane?: Lane; messagesBefore?: number },
 ): StoreBatch {
-  const { position, partition = 0, lane = 'bulk' } = place;
+  const { position, partition = 0, lane = 'bulk', messagesBefore = 0 } = place;
   const named = messages.map((message, index) => ({
     ...message,
     messageId: message.messageId === 'b.0.1.0' ? messageIdOf(lane, partition, position, index) : message.messageId,
   }));
-  return { lane, partition, position, data: encodeNormalisedMessages(named) };
+  return { lane, partition, position, messagesBefore, data: encodeNormalisedMessages(named) };
 }
 
 /** What a crash script appends at `position`. */
