@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AccessApiModule } from '#libs/access';
 import { AlertsApiModule } from '#libs/alerts';
 import { DeadLettersApiModule } from '#libs/dead-letters';
-import { DevicesApiModule, DevicesModule } from '#libs/devices';
+import { CommandsApiModule, DevicesApiModule, DevicesModule } from '#libs/devices';
 import { NormaliserApiModule } from '#libs/normaliser';
 import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
 import { ReadingsApiModule } from '#libs/readings';
@@ -28,6 +28,7 @@ export class AllInOneApp {
         AccessApiModule,
         DevicesModule,
         DevicesApiModule,
+        CommandsApiModule,
         NormaliserApiModule,
         ReadingsApiModule,
         RulesApiModule,

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AlertsStageModule } from '#libs/alerts';
 import { DeadLettersStageModule } from '#libs/dead-letters';
-import { DevicesModule, PresenceStageModule } from '#libs/devices';
+import { CommandsStageModule, DevicesModule, PresenceStageModule } from '#libs/devices';
 import { NormaliserStageModule } from '#libs/normaliser';
 import { ReadingsStageModule } from '#libs/readings';
 import { RegistryDbModule } from '#libs/registry-db';
@@ -26,6 +26,7 @@ export class PipelineApp {
         NormaliserStageModule,
         ReadingsStageModule,
         PresenceStageModule,
+        CommandsStageModule,
         RulesStageModule,
         AlertsStageModule,
         DeadLettersStageModule,

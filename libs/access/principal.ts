@@ -22,6 +22,7 @@ export const permissions = [
   'products:write',
   'devices:read',
   'devices:write',
+  'commands:send',
   'readings:read',
   'frames:read',
   'rules:read',

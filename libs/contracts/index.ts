@@ -1,3 +1,4 @@
+export * from './command.js';
 export * from './dead-letter.js';
 export { ContractError, rowsIn } from './group.js';
 export * from './group-reading.js';

@@ -1,7 +1,10 @@
 import { decodeGroup, encodeGroup } from './group.js';
 
-/** How a raw message came about. `telemetry` is canonical JSON, `up` is vendor bytes for the product's decoder. */
-export const rawKinds = ['telemetry', 'up', 'event', 'connected', 'disconnected'] as const;
+/**
+ * How a raw message came about. `telemetry` is canonical JSON, `up` is vendor bytes for the product's decoder, `reply` answers
+ * a command.
+ */
+export const rawKinds = ['telemetry', 'up', 'event', 'connected', 'disconnected', 'reply'] as const;
 export type RawKind = (typeof rawKinds)[number];
 
 /** One message as a device sent it, before anything is known about its content. Times are epoch milliseconds. */
@@ -11,7 +14,7 @@ export interface RawMessage {
   deviceKey: string;
   productKey: string;
   receivedAt: number;
-  /** The event identifier of an `event`, the port of an `up` (LoRaWAN fPort) where the topic names one, else ''. */
+  /** The event identifier of an `event`, the command's id of a `reply`, the port of an `up` (LoRaWAN fPort) where the topic names one, else ''. */
   name: string;
   /** The bytes as received; empty for connection events. */
   payload: Uint8Array;

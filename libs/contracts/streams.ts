@@ -6,5 +6,9 @@ export const streams = {
   groupReadings: 'group-readings',
   transitions: 'transitions',
   notifications: 'notifications',
+  /** To devices: the one stream that runs the other way. Gateways follow its tail. */
+  commands: 'commands',
+  /** What became of commands. */
+  commandOutcomes: 'command-outcomes',
   deadLetters: 'dead-letters',
 } as const;

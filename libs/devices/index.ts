@@ -1,4 +1,7 @@
 export * from './built-in/index.js';
+export * from './commands/commands.module.js';
+export { CommandsRepository } from './commands/commands.repository.js';
+export * from './commands/open-commands.js';
 export * from './device-directory.js';
 export * from './devices.module.js';
 export { DevicesApiModule } from './devices-api.module.js';

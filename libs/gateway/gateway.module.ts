@@ -1,16 +1,19 @@
 import { Inject, Module } from '@nestjs/common';
-import { DevicesModule } from '#libs/devices';
+import { DevicesModule, OpenCommandsModule } from '#libs/devices';
 import { configProvider, HEALTH, type Health, LIFECYCLE, type Lifecycle, startOrder } from '#libs/runtime';
+import { CommandReports } from './command-reports.js';
 import { DeviceLogin } from './device-login.js';
 import { type GatewayConfig, gatewayConfig } from './gateway.config.js';
 import { GatewayService } from './gateway.service.js';
 import { GatewayAddresses } from './gateway-addresses.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { IngestServer } from './http-ingest/ingest-server.js';
+import { BridgeCommands } from './mqtt-bridge/bridge-commands.js';
 import { BridgeIntake } from './mqtt-bridge/bridge-intake.js';
 import { BridgeMetrics } from './mqtt-bridge/bridge-metrics.js';
 import { bridgeConfig } from './mqtt-bridge/mqtt-bridge.config.js';
 import { MqttBridge } from './mqtt-bridge/mqtt-bridge.js';
+import { BrokerCommands } from './mqtt-broker/broker-commands.js';
 import { BrokerSide } from './mqtt-broker/broker-side.js';
 import { MqttBroker } from './mqtt-broker/mqtt-broker.js';
 import { MqttListener } from './mqtt-broker/mqtt-listener.js';
@@ -21,13 +24,16 @@ import { RawIntake } from './raw-intake.js';
 
 /** Device connections over MQTT and HTTP, into the `raw` stream. Needs the stream and the registry. */
 @Module({
-  imports: [DevicesModule],
+  imports: [DevicesModule, OpenCommandsModule],
   providers: [
     configProvider(gatewayConfig),
     configProvider(bridgeConfig),
+    BridgeCommands,
     BridgeIntake,
     BridgeMetrics,
+    BrokerCommands,
     BrokerSide,
+    CommandReports,
     DeviceLogin,
     GatewayAddresses,
     GatewayMetrics,

@@ -19,8 +19,8 @@ describe('topics that device meter-1 publishes on', () => {
     ['devices/meter-1/children/Child.2/telemetry', message('telemetry', '', 'child.2')],
     ['devices/meter-1/children/c/up/7', message('up', '7', 'c')],
     ['devices/meter-1/children/c/events/leak', message('event', 'leak', 'c')],
-    ['devices/meter-1/commands/17/reply', { kind: 'reply', child: undefined }],
-    ['devices/meter-1/children/c/commands/17/reply', { kind: 'reply', child: 'c' }],
+    ['devices/meter-1/commands/17/reply', message('reply', '17')],
+    ['devices/meter-1/children/c/commands/17/reply', message('reply', '17', 'c')],
     ...[
       'devices/meter-2/telemetry',
       'devices/meter-1',

@@ -3,7 +3,6 @@ import { canonicalDeviceId, type RawKind } from '#libs/contracts';
 /** What a topic that a device publishes on means. */
 export type TopicMeaning =
   | { kind: 'message'; messageKind: RawKind; name: string; child: string | undefined }
-  | { kind: 'reply'; child: string | undefined }
   | { kind: 'foreign' }
   | { kind: 'malformed' };
 
@@ -43,7 +42,9 @@ function readPath(path: readonly string[], child: string | undefined): TopicMean
   if (path.length === 2 && first === 'events' && isEventName(second)) {
     return { kind: 'message', messageKind: 'event', name: second, child };
   }
-  if (path.length === 3 && first === 'commands' && second && third === 'reply') return { kind: 'reply', child };
+  if (path.length === 3 && first === 'commands' && isEventName(second) && third === 'reply') {
+    return { kind: 'message', messageKind: 'reply', name: second, child };
+  }
   return foreign;
 }
 
@@ -66,6 +67,24 @@ export function mayReceive(filter: string, ownId: string): boolean {
   if (levels[0] !== 'devices' || levels[1] === undefined || canonicalDeviceId(levels[1]) !== ownId) return false;
   const path = levels[2] === 'children' && levels[3] && levels[3] !== '#' ? levels.slice(4) : levels.slice(2);
   return path[0] === 'commands' && path.length >= 2;
+}
+
+/** Whether some topic matches both filters; with a topic for one of them, whether the filter matches it. */
+export function overlap(first: string, second: string): boolean {
+  const [a, b] = [first.split('/'), second.split('/')];
+  for (let at = 0; at < Math.max(a.length, b.length); at++) {
+    // "a/#" also matches "a".
+    if (a[at] === '#' || b[at] === '#') return true;
+    if (a[at] === undefined || b[at] === undefined) return false;
+    if (a[at] !== '+' && b[at] !== '+' && a[at] !== b[at]) return false;
+  }
+  return true;
+}
+
+/** Where a device is sent a command; `parentId` is the gateway device that takes it for the device. */
+export function commandTopic(commandId: string, deviceId: string, parentId: string | undefined): string {
+  const device = parentId === undefined ? deviceId : `${parentId}/children/${deviceId}`;
+  return `devices/${device}/commands/${commandId}`;
 }
 
 /** NUL, control characters, what was not UTF-8 (MQTT 3.1.1 clause 1.5.3) and wildcards. */

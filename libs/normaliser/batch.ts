@@ -1,6 +1,8 @@
 import {
+  type CommandOutcome,
   type DeadLetter,
   decodeRawMessages,
+  encodeCommandOutcomes,
   encodeDeadLetters,
   encodeNormalisedMessages,
   encodeRawMessages,
@@ -59,6 +61,7 @@ export class BatchOutput {
   private messageBytes = 0;
   private letters: DeadLetter[] = [];
   private letterBytes = 0;
+  private readonly replies: CommandOutcome[] = [];
 
   constructor(
     private readonly place: Pick<Append, 'lane' | 'partition'>,
@@ -97,10 +100,20 @@ export class BatchOutput {
     if (this.letterBytes >= this.maxBytes) this.flushLetters();
   }
 
+  /** Passes on what a device replied to a command. */
+  reply({ raw, messageId }: Work): void {
+    const { name: commandId, tenantKey, deviceKey, receivedAt: at, payload } = raw;
+    this.replies.push({ kind: 'replied', commandId, tenantKey, deviceKey, at, messageId, payload });
+  }
+
   /** The entries to append. */
   finish(): Append[] {
     this.flushMessages();
     this.flushLetters();
+    if (this.replies.length > 0) {
+      const data = encodeCommandOutcomes(this.replies);
+      this.appends.push({ stream: streams.commandOutcomes, ...this.place, data });
+    }
     return this.appends;
   }
 

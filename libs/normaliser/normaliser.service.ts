@@ -80,7 +80,7 @@ export class NormaliserService {
     const { json } = this.engine.compiler;
     for (const work of works) {
       const { kind, payload } = work.raw;
-      if (kind === 'connected' || kind === 'disconnected') continue;
+      if (kind === 'connected' || kind === 'disconnected' || kind === 'reply') continue;
       if (!work.product) work.result = noProduct;
       else if (kind === 'telemetry') work.result = json.decodeOne(payload, false);
       else if (kind === 'event') work.result = json.decodeOne(payload, true);
@@ -112,6 +112,12 @@ export class NormaliserService {
     const { raw, result } = work;
     if (raw.kind === 'connected' || raw.kind === 'disconnected') {
       output.add(this.message(work, raw.kind, '', '', []));
+      return;
+    }
+    if (raw.kind === 'reply') {
+      // It observes nothing: kept in the ledger as any frame, and passed on to whoever sent the command.
+      output.add(this.message(work, 'decoded', '', '', []));
+      output.reply(work);
       return;
     }
     notes.length = 0;

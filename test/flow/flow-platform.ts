@@ -2,7 +2,13 @@ import type { Role } from '#libs/access';
 import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
 import { AlertsApiModule, AlertsStageModule } from '#libs/alerts';
 import { DeadLettersApiModule, DeadLettersStageModule } from '#libs/dead-letters';
-import { DevicesApiModule, DevicesModule, PresenceStageModule } from '#libs/devices';
+import {
+  CommandsApiModule,
+  CommandsStageModule,
+  DevicesApiModule,
+  DevicesModule,
+  PresenceStageModule,
+} from '#libs/devices';
 import { GatewayAddresses, GatewayModule } from '#libs/gateway';
 import { NormaliserApiModule, NormaliserStageModule } from '#libs/normaliser';
 import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
@@ -33,6 +39,8 @@ const modules = [
   TelemetryStoreModule,
   DevicesModule,
   DevicesApiModule,
+  CommandsApiModule,
+  CommandsStageModule,
   PresenceStageModule,
   GatewayModule,
   NormaliserStageModule,

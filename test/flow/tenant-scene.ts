@@ -47,6 +47,7 @@ export async function playScene({ api, report }: FlowPlatform, name: string, des
   const { id: ownRule } = await owner.call('POST', '/rules', { slug: `${name}-rule`, ...rule });
   const { id: endpoint } = await owner.call('POST', '/endpoints', { name: `${name}-desk`, url: desk.url });
   const target = await allowTarget(api, owner.tenant.tenantKey);
+  const { id: command } = await owner.call('POST', `/devices/${meter.id}/commands`, { command: 'readNow' });
   await report(meter, '{"values":{"flowRate":12}}');
   await report(meter, 'not JSON');
   await report(detector, '{"values":{"fire":true}}');
@@ -66,7 +67,7 @@ export async function playScene({ api, report }: FlowPlatform, name: string, des
     meter,
     detector,
     owned: {
-      ...ofDevices(meter.id, frame.messageId),
+      ...ofDevices(meter.id, frame.messageId, command),
       ...ofPeople({ user, key, tenantKey, target }),
       ...under('/api/v1/products/:id', ['', '/versions', '/decode'], { id: product }),
       ...under('/api/v1/products/:id/versions/:version', ['', '/publish'], { id: product, version: '1' }),
@@ -79,7 +80,20 @@ export async function playScene({ api, report }: FlowPlatform, name: string, des
       ...under('/api/v1/dead-letters/:id', ['', '/replay'], { id: letter.id }),
     },
     bodies: bodiesWith(user),
-    marks: [name, tenantKey, user, key, installation, grant, ownRule, alert.id, endpoint, delivery.id, letter.id],
+    marks: [
+      name,
+      tenantKey,
+      user,
+      key,
+      installation,
+      grant,
+      ownRule,
+      alert.id,
+      endpoint,
+      delivery.id,
+      letter.id,
+      command,
+    ],
   };
 }
 
@@ -96,9 +110,23 @@ function under(base: string, tails: readonly string[], ids: Record<string, strin
   return Object.fromEntries(tails.map((tail) => [base + tail, ids]));
 }
 
-function ofDevices(id: string, messageId: string): Owned {
-  const tails = ['', '/disable', '/enable', '/secret', '/readings/latest', '/readings', '/frames', '/series'];
-  return { ...under('/api/v1/devices/:id', tails, { id }), '/api/v1/devices/:id/frames/:messageId': { id, messageId } };
+function ofDevices(id: string, messageId: string, command: string): Owned {
+  const tails = [
+    '',
+    '/disable',
+    '/enable',
+    '/secret',
+    '/readings/latest',
+    '/readings',
+    '/frames',
+    '/series',
+    '/commands',
+  ];
+  return {
+    ...under('/api/v1/devices/:id', tails, { id }),
+    '/api/v1/devices/:id/frames/:messageId': { id, messageId },
+    '/api/v1/devices/:id/commands/:command': { id, command },
+  };
 }
 
 function ofPeople({ user, key, tenantKey, target }: Record<'user' | 'key' | 'tenantKey' | 'target', string>): Owned {
@@ -117,6 +145,7 @@ function bodiesWith(user: string): Record<string, unknown> {
     'POST /api/v1/products/:id/versions': version,
     'PUT /api/v1/products/:id/versions/:version': version,
     'POST /api/v1/products/:id/decode': { text: '{}' },
+    'POST /api/v1/devices/:id/commands': { command: 'readNow' },
     'POST /api/v1/alerts/:id/clear': { reason: 'x' },
     'POST /api/v1/alerts/:id/comments': { text: 'x' },
     'POST /api/v1/alerts/:id/assign': { user },

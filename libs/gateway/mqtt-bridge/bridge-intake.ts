@@ -32,7 +32,6 @@ const refusals = {
   device_disabled: 'the device may not send',
   retained_message: 'it was published before the bridge subscribed',
   message_too_large: 'it is larger than GATEWAY_MAX_MESSAGE_BYTES',
-  reply_without_command: 'it replies to a command that was not sent',
 } as const;
 type RefusalReason = keyof typeof refusals;
 
@@ -107,7 +106,6 @@ export class BridgeIntake {
     // What it said before we listened: as fresh news it would be a lie, and what was news then has come already.
     if (retained) return refused('retained_message', device);
     if (payload.byteLength > this.limits.maxMessageBytes) return refused('message_too_large', device);
-    if (meaning.kind === 'reply') return refused('reply_without_command', device);
     return { kind: 'message', device, messageKind: meaning.messageKind, name: meaning.name };
   }
 

@@ -36,6 +36,7 @@ interface Delivery {
 const firstBackOffMs = 500;
 const refusedFrom = 128;
 const sessionTakenOver = 142;
+const noMatchingSubscribers = 16;
 const noRetainedMessages = 2;
 const notTaken = new Error('not taken: the cluster will send it again');
 const endTimeoutMs = 2_000;
@@ -55,6 +56,8 @@ export class ClusterConnection {
   private backOffMs = firstBackOffMs;
   private current: Delivery | undefined;
   private next: Delivery | undefined;
+  /** Message ids of publishes that the cluster acknowledged, and had nobody for. */
+  private readonly nobody = new Set<number>();
   private stopping = false;
   private left = false;
   private heardAt = 0;
@@ -71,6 +74,11 @@ export class ClusterConnection {
     this.client = client;
     client.handleMessage = (packet, done) => this.received({ packet, done, socket: client.stream });
     client.on('connect', ({ sessionPresent }) => this.connected(client, sessionPresent));
+    client.on('packetreceive', (packet) => {
+      // mqtt.js tells the answer of a publish from a failure, and no more.
+      if (packet.cmd === 'puback' && packet.reasonCode === noMatchingSubscribers)
+        this.nobody.add(packet.messageId ?? 0);
+    });
     client.on('disconnect', ({ reasonCode }) => this.fail(disconnectedBecause(reasonCode, this.name)));
     client.on('error', (error) => this.fail(error.message || String((error as { code?: string }).code)));
     client.on('close', () => this.fail(this.problem ?? 'the cluster closed the connection'));
@@ -79,6 +87,18 @@ export class ClusterConnection {
       // Not all connections at once, where the cluster has just come back.
       client.options.reconnectPeriod = Math.ceil(this.backOffMs * (0.5 + Math.random() / 2));
     });
+  }
+
+  /** Publishes with QoS 1; answers whether the cluster had anybody to give it to, where it says so. */
+  async publish(topic: string, payload: Uint8Array, expiresInSeconds: number): Promise<boolean> {
+    const { client } = this;
+    if (!client || this.problem !== undefined) throw new Error(this.problem ?? 'not connected yet');
+    const properties = this.options.protocolVersion === 5 ? { messageExpiryInterval: expiresInSeconds } : undefined;
+    const options = { qos: 1, ...(properties && { properties }) } as const;
+    const sent = (await client.publishAsync(topic, Buffer.from(payload), options)) as
+      | { messageId?: number }
+      | undefined;
+    return !this.nobody.delete(sent?.messageId ?? 0);
   }
 
   /** From now on what comes is not taken, and not acknowledged; what has been taken will be. */

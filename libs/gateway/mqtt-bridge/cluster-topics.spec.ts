@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { deviceFilters, filterProblem, overlap } from './cluster-topics.js';
+import { overlap } from '../topics.js';
+import { deviceFilters, filterProblem } from './cluster-topics.js';
 
 describe('topic filters', () => {
   it.each<[string, string, boolean]>([

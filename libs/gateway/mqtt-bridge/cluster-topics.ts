@@ -1,3 +1,5 @@
+import { overlap } from '../topics.js';
+
 /** What devices publish, each topic in one of them. */
 export const deviceFilters: readonly string[] = ['devices/+', 'devices/+/children/+'].flatMap((device) =>
   ['telemetry', 'up', 'up/+', 'events/+', 'commands/+/reply'].map((kind) => `${device}/${kind}`),
@@ -26,16 +28,4 @@ function isFilter(text: string): boolean {
     text.length > 0 &&
     levels.every((level, at) => level === '+' || (level === '#' && at === levels.length - 1) || !/[+#]/.test(level))
   );
-}
-
-/** Whether some topic matches both filters. */
-export function overlap(first: string, second: string): boolean {
-  const [a, b] = [first.split('/'), second.split('/')];
-  for (let at = 0; at < Math.max(a.length, b.length); at++) {
-    // "a/#" also matches "a".
-    if (a[at] === '#' || b[at] === '#') return true;
-    if (a[at] === undefined || b[at] === undefined) return false;
-    if (a[at] !== '+' && b[at] !== '+' && a[at] !== b[at]) return false;
-  }
-  return true;
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock, LOGGER, type Logger } from '#libs/runtime';
 import type { MqttSide } from '../mqtt-side.js';
+import { BridgeCommands } from './bridge-commands.js';
 import { BridgeIntake } from './bridge-intake.js';
 import { BridgeMetrics } from './bridge-metrics.js';
 import { ClusterConnection } from './cluster-connection.js';
@@ -15,6 +16,7 @@ export class MqttBridge implements MqttSide {
   constructor(
     @Inject(bridgeConfig.KEY) private readonly config: BridgeConfig,
     @Inject(BridgeIntake) private readonly intake: BridgeIntake,
+    @Inject(BridgeCommands) private readonly commands: BridgeCommands,
     @Inject(BridgeMetrics) private readonly metrics: BridgeMetrics,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -43,9 +45,11 @@ export class MqttBridge implements MqttSide {
       return new ClusterConnection(options.clientId as string, options, surroundings);
     });
     for (const connection of this.connections) connection.start();
+    this.commands.start(this.connections, config.topicPrefix);
   }
 
   async stopAccepting(): Promise<void> {
+    await this.commands.stop();
     if (this.config.leaveOnStop) await Promise.all(this.connections.map((connection) => connection.leave()));
     for (const connection of this.connections) connection.stopAccepting();
   }

@@ -1,5 +1,5 @@
 import type { Client } from 'aedes';
-import type { RawKind } from '#libs/contracts';
+import type { Command, RawKind } from '#libs/contracts';
 import type { KnownDevice } from '#libs/devices';
 
 /** Where messages on one topic of a session go. */
@@ -12,11 +12,15 @@ export interface Route {
 
 /** An aedes client, with what we know of its device once it has proved who it is. */
 export interface SessionClient extends Client {
+  /** aedes has these too, and does not say so. */
+  connackSent?: boolean;
+  subscriptions?: Readonly<Record<string, { qos: number }>>;
   session?: DeviceSession;
 }
 
 const rememberedRoutes = 1_024;
 const windowMs = 60_000;
+const largestMessageId = 65_535;
 
 /** One live connection of one device. */
 export class DeviceSession {
@@ -26,12 +30,15 @@ export class DeviceSession {
   open = false;
   /** Made by the first publish: most connections are idle most of the time. */
   private routes: Map<string, Route> | undefined;
+  /** Commands sent on this connection and not acknowledged, by message id. */
+  private commands: Map<number, Command> | undefined;
+  private lastMessageId = 0;
   private refusals = 0;
   private windowEndsAt = 0;
 
   constructor(
     public device: KnownDevice,
-    readonly client: Client,
+    readonly client: SessionClient,
     /** SHA-256 of the secret that it logged in with. */
     readonly secretHash: Uint8Array,
     /** Kept from an earlier connection of a persistent session. */
@@ -61,6 +68,27 @@ export class DeviceSession {
     this.device = device;
     this.epoch = epoch;
     this.routes?.clear();
+  }
+
+  /** Whether the command is on its way on this connection. */
+  hasSent(command: Command): boolean {
+    return [...(this.commands?.values() ?? [])].some(({ id }) => id === command.id);
+  }
+
+  /** A message id for a command that is about to be sent, free on this connection. */
+  sending(command: Command): number {
+    this.commands ??= new Map();
+    do this.lastMessageId = (this.lastMessageId % largestMessageId) + 1;
+    while (this.commands.has(this.lastMessageId));
+    this.commands.set(this.lastMessageId, command);
+    return this.lastMessageId;
+  }
+
+  /** The command that the device acknowledges with that message id; undefined where there is none. */
+  acknowledged(messageId: number): Command | undefined {
+    const command = this.commands?.get(messageId);
+    this.commands?.delete(messageId);
+    return command;
   }
 
   /** Counts a refused publish; false where there were more than `limit` within a minute. */

@@ -7,6 +7,7 @@ import { DeviceLogin, type LoginRefusal } from '../device-login.js';
 import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
 import { GatewayMetrics } from '../gateway-metrics.js';
 import { mayReceive, readTopic } from '../topics.js';
+import { BrokerCommands } from './broker-commands.js';
 import { DeviceSession, type SessionClient } from './device-session.js';
 import { guardSocket, type ReadGate } from './guarded-socket.js';
 import { PacketGuard } from './packet-guard.js';
@@ -44,6 +45,7 @@ export class MqttBroker {
     @Inject(DeviceLogin) private readonly login: DeviceLogin,
     @Inject(PublishGate) private readonly publishGate: PublishGate,
     @Inject(SessionTable) private readonly sessions: SessionTable,
+    @Inject(BrokerCommands) private readonly commands: BrokerCommands,
     @Inject(GatewayMetrics) private readonly metrics: GatewayMetrics,
   ) {}
 
@@ -66,6 +68,8 @@ export class MqttBroker {
     });
     bypassRouting(aedes);
     aedes.on('client', (client) => this.opened(client));
+    aedes.on('clientReady', (client) => this.mayTakeCommands(client));
+    aedes.on('subscribe', (_subscriptions, client) => this.mayTakeCommands(client));
     aedes.on('clientError', (_client, error) => this.countProtocolError(error));
     aedes.on('connectionError', (_client, error) => this.countProtocolError(error));
     this.aedes = aedes;
@@ -122,6 +126,7 @@ export class MqttBroker {
     guard.authenticated = true;
     guard.urgent = device.lane === 'urgent';
     guard.released = (messageId) => session.unreleased.delete(messageId);
+    guard.acknowledged = (messageId) => this.commands.acknowledged(session, messageId);
     return undefined;
   }
 
@@ -131,6 +136,10 @@ export class MqttBroker {
     this.sessions.open(session);
     client.conn.once('close', () => this.sessions.closed(session));
     if (client.conn.destroyed) this.sessions.closed(session);
+  }
+
+  private mayTakeCommands({ session }: SessionClient): void {
+    if (session) this.commands.offerWaiting(session);
   }
 
   /** aedes answers 0x80 for a null subscription (3.9.3). */

@@ -31,6 +31,8 @@ export class PacketGuard {
   urgent = false;
   /** Called with the message id of each PUBREL. */
   released: ((messageId: number) => void) | undefined;
+  /** Called with the message id of each PUBACK. */
+  acknowledged: ((messageId: number) => void) | undefined;
   private connected = false;
   private disconnected = false;
   /** Bytes of the current packet that need no more looking at. */
@@ -145,6 +147,7 @@ export class PacketGuard {
     if (type === unsubscribe) return unsubscribeFault(content);
     if (content.length !== 2) return 'packet_malformed';
     if (type === pubrel) this.released?.(content.readUInt16BE(0));
+    if (type === puback) this.acknowledged?.(content.readUInt16BE(0));
     return undefined;
   }
 }

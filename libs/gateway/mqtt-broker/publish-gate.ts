@@ -100,11 +100,11 @@ export class PublishGate {
       return;
     }
     const device = meaning.kind === 'foreign' ? undefined : this.deviceOf(session, meaning.child);
-    if (!device || meaning.kind === 'foreign') this.refuse(session, packet, 'topic_not_allowed', done);
-    else if (meaning.kind === 'reply') this.refuse(session, packet, 'reply_without_command', done);
+    if (!device || meaning.kind === 'foreign') this.refuse(session, packet, done);
     else {
       const route: Route = { device, kind: meaning.messageKind, name: meaning.name };
-      session.remember(packet.topic, route);
+      // A reply's topic is its command's, and comes once.
+      if (route.kind !== 'reply') session.remember(packet.topic, route);
       this.write(session, route, packet, done);
     }
   }
@@ -115,7 +115,8 @@ export class PublishGate {
     return child && child.parentKey === session.device.key && mayConnect(child.status) ? child : undefined;
   }
 
-  private refuse(session: DeviceSession, packet: PublishPacket, reason: string, done: Written): void {
+  private refuse(session: DeviceSession, packet: PublishPacket, done: Written): void {
+    const reason = 'topic_not_allowed';
     this.metrics.refused(reason);
     if (!session.mayRefuse(this.clock.now(), this.config.refusalsPerConnection)) {
       this.metrics.refused('too_many_refusals');
@@ -130,10 +131,7 @@ export class PublishGate {
         stage: 'gateway',
         stream: '',
         reason,
-        detail:
-          reason === 'topic_not_allowed'
-            ? `${session.device.id} may not publish on ${topic}`
-            : `${session.device.id} replied on ${topic} to a command that it was not sent`,
+        detail: `${session.device.id} may not publish on ${topic}`,
         tenantKey: session.device.tenantKey,
         deviceKey: session.device.key,
         messageId: '',

@@ -29,6 +29,11 @@ export class SessionTable {
     return this.sessions.size;
   }
 
+  /** The live connection of a device. */
+  of(deviceKey: string): DeviceSession | undefined {
+    return this.sessions.get(deviceKey);
+  }
+
   start(): void {
     this.stopListening = this.directory.onChange((device) => this.changed(device));
     const sweep = () => {

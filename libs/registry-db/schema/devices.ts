@@ -142,6 +142,46 @@ export const devicePresence = pgTable('device_presence', {
   cause: text('cause').notNull(),
 });
 
+/** Something that a device was told to do, and what became of it. */
+export const deviceCommands = pgTable(
+  'device_commands',
+  {
+    key: key(),
+    tenantKey: uuid('tenant_key')
+      .notNull()
+      .references(() => tenants.key),
+    deviceKey: uuid('device_key')
+      .notNull()
+      .references(() => devices.key),
+    /** Identifier of the command in the thing model. */
+    command: text('command').notNull(),
+    parameters: jsonb('parameters').notNull(),
+    state: text('state', {
+      enum: ['queued', 'sent', 'acknowledged', 'replied', 'failed', 'expired', 'cancelled'],
+    }).notNull(),
+    /** Name of the user or key. */
+    issuedBy: text('issued_by').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    expiresAt: instant('expires_at').notNull(),
+    sentAt: instant('sent_at'),
+    acknowledgedAt: instant('acknowledged_at'),
+    repliedAt: instant('replied_at'),
+    /** When it expired or was cancelled. */
+    endedAt: instant('ended_at'),
+    /** What the device replied, as JSON or as text. */
+    reply: jsonb('reply'),
+    /** Which raw message replied. */
+    replyMessageId: text('reply_message_id'),
+    /** Until then one gateway is handing it to the cluster, and the others leave it alone. */
+    claimedUntil: instant('claimed_until'),
+  },
+  (table) => [
+    index('device_commands_device').on(table.deviceKey, table.key),
+    index('device_commands_open').on(table.expiresAt).where(sql`state in ('queued', 'sent')`),
+    index('device_commands_created').on(table.createdAt),
+  ],
+);
+
 /** Lets the owner of products (a vendor) see the devices of those products that belong to another tenant. */
 export const deviceGrants = pgTable(
   'device_grants',
