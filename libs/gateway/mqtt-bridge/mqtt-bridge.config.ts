@@ -25,7 +25,7 @@ export const bridgeConfig = defineConfig('mqtt-bridge', {
   ),
   connections: setting.integer(
     'BRIDGE_CONNECTIONS',
-    16,
+    64,
     'Connections to the cluster; each holds one message at a time until it is durable.',
     1,
     1_024,
