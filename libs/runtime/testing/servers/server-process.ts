@@ -64,21 +64,31 @@ export class ServerProcess {
     const exited = once(child, 'exit');
     // One that a test has frozen must run to be ended.
     if (signal === 'SIGINT') this.signal('SIGCONT', child);
-    this.signal(signal, child);
+    const sessions = this.signal(signal, child);
     const impatient = setTimeout(() => this.signal('SIGKILL', child), 20_000);
     await exited;
     clearTimeout(impatient);
+    // They hold its port until they have ended too.
+    while (sessions.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  private signal(signal: NodeJS.Signals, child = this.child): void {
+  /** Answers the processes that got it beside the first. */
+  private signal(signal: NodeJS.Signals, child = this.child): number[] {
     if (this.target.kind === 'container') {
       spawnSync('docker', ['kill', `--signal=${signal}`, this.target.container], { stdio: 'ignore' });
-      return;
+      return [];
     }
     // PostgreSQL's sessions are processes of their own, which would go on. Only its first is to be asked to stop.
-    const children = signal === 'SIGINT' || child?.pid === undefined ? [] : childrenOf(child.pid);
-    child?.kill(signal);
-    for (const pid of children) sendTo(pid, signal);
+    if (signal === 'SIGINT' || child?.pid === undefined) {
+      child?.kill(signal);
+      return [];
+    }
+    // Frozen, it starts no other while they are counted.
+    child.kill('SIGSTOP');
+    const sessions = childrenOf(child.pid);
+    child.kill(signal);
+    for (const pid of sessions) sendTo(pid, signal);
+    return sessions;
   }
 
   private keep(text: string): void {
@@ -89,15 +99,24 @@ export class ServerProcess {
 /** The processes that `parent` has started, where the system tells. */
 function childrenOf(parent: number): number[] {
   const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)) : [];
-  return pids.map(Number).filter((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // Field 4, counted after the command in parentheses, which may hold anything.
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
-    } catch {
-      return false;
-    }
-  });
+  return pids.map(Number).filter((pid) => Number(statOf(pid)?.[1]) === parent);
+}
+
+/** False for one that has ended and that nobody has asked about yet, a zombie. */
+function isRunning(pid: number): boolean {
+  const state = statOf(pid)?.[0];
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+/** State, parent and what follows of /proc/pid/stat, proc(5); undefined where there is no such process. */
+function statOf(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // They come after the command in parentheses, which may hold anything.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
 }
 
 function sendTo(pid: number, signal: NodeJS.Signals): void {
