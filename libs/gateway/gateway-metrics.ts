@@ -74,17 +74,21 @@ export class GatewayMetrics {
   committed(batch: readonly Pending[]): void {
     const now = this.clock.now();
     this.counts.fill(0);
-    for (const [index, { message, qos }] of batch.entries()) {
-      if (!message) continue;
-      const slot = rawKinds.indexOf(message.kind) * qualities + qos;
-      this.counts[slot] = (this.counts[slot] as number) + 1;
-      if (index % sampling === 0) this.latency.observe(Math.max(0, now - message.receivedAt) / 1_000);
+    let acknowledged = 0;
+    for (const { messages, qos } of batch) {
+      for (const [index, { kind, receivedAt }] of messages.entries()) {
+        const slot = rawKinds.indexOf(kind) * qualities + qos;
+        this.counts[slot] = (this.counts[slot] as number) + 1;
+        if ((acknowledged + index) % sampling === 0) this.latency.observe(Math.max(0, now - receivedAt) / 1_000);
+      }
+      // Letters and mere turns are acknowledged too.
+      acknowledged += messages.length || 1;
     }
     for (const [slot, count] of this.counts.entries()) {
       if (count === 0) continue;
       this.messages.inc({ kind: rawKinds[Math.floor(slot / qualities)], qos: String(slot % qualities) }, count);
     }
-    this.acknowledged.inc(batch.length);
+    this.acknowledged.inc(acknowledged);
   }
 
   /** Starts watching the event loop of this thread, and what `inFlight` says. */

@@ -30,11 +30,11 @@ export interface RawWriterOptions {
   onFailure: (error: Error, retryable: boolean) => void;
 }
 
-/** A message on its way to the stream. */
+/** What is acknowledged together, on its way to the stream. */
 export interface Pending {
   readonly place: Place;
-  /** undefined for a mere turn in the queue, which writes nothing. */
-  readonly message: RawMessage | undefined;
+  /** None for a dead letter, and for a mere turn in the queue, which writes nothing. */
+  readonly messages: readonly RawMessage[];
   readonly letter: DeadLetter | undefined;
   readonly qos: number;
   readonly bytes: number;
@@ -46,6 +46,7 @@ const bytesPerEntry = 1_048_576;
 const acknowledgementsPerTurn = 256;
 const firstBackOffMs = 50;
 const longestBackOffMs = 5_000;
+const none: readonly RawMessage[] = [];
 const nobody: Place = { lane: 'bulk', partition: 0 };
 
 /**
@@ -90,17 +91,24 @@ export class RawWriter {
 
   /** Files a device's message; `written` is called once it is durable. */
   write(message: RawMessage, place: Place, qos: number, written: Written): void {
-    this.enqueue({ place, message, letter: undefined, qos, bytes: message.payload.byteLength, written });
+    this.writeAll([message], place, qos, written);
+  }
+
+  /** Files messages of one place together; `written` is called once, when all are durable. */
+  writeAll(messages: readonly RawMessage[], place: Place, qos: number, written: Written): void {
+    let bytes = 0;
+    for (const message of messages) bytes += message.payload.byteLength;
+    this.enqueue({ place, messages, letter: undefined, qos, bytes, written });
   }
 
   /** Files something refused; `written` is called once that is durable. */
   refuse(letter: DeadLetter, place: Place, written: Written): void {
-    this.enqueue({ place, message: undefined, letter, qos: 0, bytes: letter.original.byteLength, written });
+    this.enqueue({ place, messages: none, letter, qos: 0, bytes: letter.original.byteLength, written });
   }
 
   /** Calls `written` after everything handed over before, without writing anything. */
   queueBehind(written: Written): void {
-    this.enqueue({ place: nobody, message: undefined, letter: undefined, qos: 0, bytes: 0, written });
+    this.enqueue({ place: nobody, messages: none, letter: undefined, qos: 0, bytes: 0, written });
   }
 
   /** Calls `listener` once there is room again. */
@@ -123,7 +131,7 @@ export class RawWriter {
       pending.written(this.failure);
       return;
     }
-    this.inFlight++;
+    this.inFlight += countOf(pending);
     this.inFlightBytes += pending.bytes;
     this.queue.push(pending);
     if (!this.committing && !this.turning) {
@@ -151,14 +159,18 @@ export class RawWriter {
     }
   }
 
+  /** About `maxCommitMessages`: what is acknowledged together is not taken apart. */
   private takeBatch(): Pending[] {
-    const limit = this.options.maxCommitMessages;
-    if (this.queue.length <= limit) {
-      const batch = this.queue;
-      this.queue = [];
-      return batch;
+    let messages = 0;
+    let count = 0;
+    while (count < this.queue.length && messages < this.options.maxCommitMessages) {
+      messages += countOf(this.queue[count] as Pending);
+      count++;
     }
-    return this.queue.splice(0, limit);
+    if (count < this.queue.length) return this.queue.splice(0, count);
+    const batch = this.queue;
+    this.queue = [];
+    return batch;
   }
 
   /** True once durable. Retries for as long as the stream may come back; false when it will not. */
@@ -196,7 +208,7 @@ export class RawWriter {
     const end = Math.min(this.acknowledged + acknowledgementsPerTurn, queue.length);
     for (; this.acknowledged < end; this.acknowledged++) {
       const pending = queue[this.acknowledged] as Pending;
-      this.inFlight--;
+      this.inFlight -= countOf(pending);
       this.inFlightBytes -= pending.bytes;
       pending.written(null);
     }
@@ -225,12 +237,17 @@ export class RawWriter {
     const lost = [...batch, ...this.queue];
     this.queue = [];
     for (const pending of lost) {
-      this.inFlight--;
+      this.inFlight -= countOf(pending);
       this.inFlightBytes -= pending.bytes;
       pending.written(error);
     }
     this.wake();
   }
+}
+
+/** How many messages it counts for; a mere turn takes the place of one. */
+function countOf({ messages }: Pending): number {
+  return messages.length || 1;
 }
 
 /** A stream that may come back says so itself: a full disk that is freed, a server that restarts. */
@@ -244,8 +261,8 @@ function entriesOf(batch: readonly Pending[]): Append[] {
   const letters = new Map<number, DeadLetter[]>();
   for (const pending of batch) {
     const slot = pending.place.partition * 2 + (pending.place.lane === 'urgent' ? 1 : 0);
-    if (pending.message) collect(messages, slot, pending.message);
-    else if (pending.letter) collect(letters, slot, pending.letter);
+    for (const message of pending.messages) collect(messages, slot, message);
+    if (pending.letter) collect(letters, slot, pending.letter);
   }
   const entries: Append[] = [];
   for (const [slot, group] of messages) {

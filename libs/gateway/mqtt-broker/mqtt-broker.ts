@@ -9,9 +9,10 @@ import { GatewayMetrics } from '../gateway-metrics.js';
 import { mayReceive, readTopic } from '../topics.js';
 import { BrokerCommands } from './broker-commands.js';
 import { DeviceSession, type SessionClient } from './device-session.js';
-import { guardSocket, type ReadGate } from './guarded-socket.js';
+import { type GuardedSocket, guardSocket, type ReadGate } from './guarded-socket.js';
 import { PacketGuard } from './packet-guard.js';
 import { PublishGate } from './publish-gate.js';
+import { PublishShortcut } from './publish-shortcut.js';
 import { SessionTable } from './session-table.js';
 
 const identifierRejected = 2;
@@ -32,6 +33,8 @@ const returnCodes: Record<LoginRefusal, number> = {
 /** An aedes client that remembers what its CONNECT said until the login is over. */
 interface ConnectingClient extends SessionClient {
   guard?: PacketGuard;
+  guarded?: GuardedSocket;
+  keepAliveSeconds?: number;
   willTopic?: string;
 }
 
@@ -78,9 +81,10 @@ export class MqttBroker {
   /** Serves one connection. */
   serve(socket: Socket, gate: ReadGate): void {
     const guard = new PacketGuard(this.config);
-    guardSocket(socket, guard, gate, (fault) => this.metrics.refused(fault));
+    const guarded = guardSocket(socket, guard, gate, (fault) => this.metrics.refused(fault));
     const client: ConnectingClient = (this.aedes as Aedes).handle(socket);
     client.guard = guard;
+    client.guarded = guarded;
   }
 
   /** Closes every connection. */
@@ -93,6 +97,7 @@ export class MqttBroker {
   private noteConnect(client: ConnectingClient, packet: ConnectPacket): boolean {
     packet.clientId = canonicalDeviceId(packet.clientId);
     client.willTopic = packet.will?.topic;
+    client.keepAliveSeconds = packet.keepalive ?? 0;
     return true;
   }
 
@@ -126,6 +131,12 @@ export class MqttBroker {
     guard.authenticated = true;
     guard.urgent = device.lane === 'urgent';
     guard.released = (messageId) => session.unreleased.delete(messageId);
+    (client.guarded as GuardedSocket).shortcut = new PublishShortcut(
+      session,
+      client.conn as Socket,
+      this.publishGate,
+      client.keepAliveSeconds ?? 0,
+    );
     guard.acknowledged = (messageId) => this.commands.acknowledged(session, messageId);
     return undefined;
   }

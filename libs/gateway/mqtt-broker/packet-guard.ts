@@ -44,6 +44,11 @@ export class PacketGuard {
 
   constructor(private readonly limits: GuardLimits) {}
 
+  /** True where the next chunk begins with a packet. */
+  get betweenPackets(): boolean {
+    return this.skip === 0 && this.rest === undefined;
+  }
+
   /** Looks at the next chunk; undefined where all in it may pass. */
   check(chunk: Buffer): PacketFault | undefined {
     let at = 0;

@@ -10,6 +10,7 @@ import { RawIntake } from '../raw-intake.js';
 import type { Written } from '../raw-writer.js';
 import { readTopic } from '../topics.js';
 import type { DeviceSession, Route, SessionClient } from './device-session.js';
+import type { ShortcutGate } from './publish-shortcut.js';
 
 const shownTopicCharacters = 200;
 const noBytes = new Uint8Array(0);
@@ -20,7 +21,7 @@ const noBytes = new Uint8Array(0);
  * and closing would make the device send it again for ever, with all its good messages behind it.
  */
 @Injectable()
-export class PublishGate {
+export class PublishGate implements ShortcutGate {
   /** Grows with each change of the registry, so that no session acts on what it found before. */
   private epoch = 1;
   private closed = false;
@@ -41,6 +42,18 @@ export class PublishGate {
   /** From now on nothing is taken: the wills of connections that we close ourselves are not sent. */
   close(): void {
     this.closed = true;
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  knownRoute(session: DeviceSession, topic: string): Route | undefined {
+    return session.open && session.epoch === this.epoch && !this.closed ? session.route(topic) : undefined;
+  }
+
+  writeAll(messages: readonly RawMessage[], device: Route['device'], written: Written): void {
+    this.intake.writer.writeAll(messages, device, 1, written);
   }
 
   /** aedes' `authorizePublish`: the acknowledgement is sent when `done` is called without an error. */
