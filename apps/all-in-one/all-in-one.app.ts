@@ -3,6 +3,7 @@ import { AccessApiModule } from '#libs/access';
 import { AlertsApiModule } from '#libs/alerts';
 import { DeadLettersApiModule } from '#libs/dead-letters';
 import { CommandsApiModule, DevicesApiModule, DevicesModule } from '#libs/devices';
+import { MessagesApiModule } from '#libs/messages';
 import { NormaliserApiModule } from '#libs/normaliser';
 import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
 import { ReadingsApiModule } from '#libs/readings';
@@ -36,6 +37,7 @@ export class AllInOneApp {
         NotifierStageModule,
         NotifierApiModule,
         DeadLettersApiModule,
+        MessagesApiModule,
       ],
       providers: [configProvider(httpConfig), Threads],
     };

@@ -3,6 +3,7 @@ import { AccessApiModule } from '#libs/access';
 import { AlertsApiModule } from '#libs/alerts';
 import { DeadLettersApiModule } from '#libs/dead-letters';
 import { CommandsApiModule, DevicesApiModule, DevicesModule } from '#libs/devices';
+import { MessagesApiModule } from '#libs/messages';
 import { NormaliserApiModule } from '#libs/normaliser';
 import { NotifierApiModule } from '#libs/notifier';
 import { ReadingsApiModule } from '#libs/readings';
@@ -34,6 +35,7 @@ export class ApiApp {
         AlertsApiModule,
         NotifierApiModule,
         DeadLettersApiModule,
+        MessagesApiModule,
       ],
       providers: [configProvider(httpConfig)],
     };

@@ -10,6 +10,7 @@ import {
   PresenceStageModule,
 } from '#libs/devices';
 import { GatewayAddresses, GatewayModule } from '#libs/gateway';
+import { MessagesApiModule } from '#libs/messages';
 import { NormaliserApiModule, NormaliserStageModule } from '#libs/normaliser';
 import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
 import { ReadingsApiModule, ReadingsStageModule } from '#libs/readings';
@@ -55,6 +56,7 @@ const modules = [
   NotifierApiModule,
   DeadLettersStageModule,
   DeadLettersApiModule,
+  MessagesApiModule,
 ];
 
 /** Starts all modules of the platform; stages run on the real stream, devices and people come over the network. */

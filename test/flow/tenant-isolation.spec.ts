@@ -12,6 +12,8 @@ import { playScene, type TenantScene } from './tenant-scene.js';
 
 /** Lists that name nothing of anybody. */
 const anonymousLists = ['GET /api/v1/audit-records/verification', 'GET /api/v1/discards'];
+/** Figures over all tenants, which only who sees every tenant reads. */
+const platformOnly = ['GET /api/v1/reconciliation'];
 const isStream = (route: Route) => route.path.endsWith('/stream');
 const nameOf = (route: Route) => `${route.method} ${route.path}`;
 
@@ -92,7 +94,13 @@ describe('every route of the platform', () => {
 describe('lists', () => {
   it("show one's own tenant and nothing of another", async () => {
     const wrong: string[] = [];
-    const lists = routes.filter((route) => route.method === 'GET' && !route.path.includes(':') && !isStream(route));
+    const lists = routes.filter(
+      (route) =>
+        route.method === 'GET' &&
+        !route.path.includes(':') &&
+        !isStream(route) &&
+        !platformOnly.includes(nameOf(route)),
+    );
     for (const [mine, other] of [
       [alder, birch],
       [birch, alder],
@@ -114,6 +122,13 @@ describe('lists', () => {
     }
     expect(wrong).toEqual([]);
     expect(lists.length).toBeGreaterThan(12);
+  });
+
+  it.each(platformOnly)('%s is refused to a tenant, whatever its people are', async (name) => {
+    const path = name.split(' ')[1] ?? '';
+    const { status, body } = await platform.api.call('GET', path, { token: alder.owner.tenant.token });
+    expect([status, body]).toEqual([403, expect.objectContaining({ code: 'all_tenants_required' })]);
+    expect((await platform.api.call('GET', path)).status).toBe(200);
   });
 
   it('count the discards of one tenant only', async () => {
