@@ -59,6 +59,7 @@ export function frameView(frame: StoredFrame, catalogue: ProductCatalogue): Fram
   return {
     messageId: frame.messageId,
     receivedAt: rfc3339(frame.receivedAt),
+    storedAt: rfc3339(frame.storedAt),
     outcome: frame.outcome,
     reason: frame.reason || null,
     decoder: frame.decoder || null,

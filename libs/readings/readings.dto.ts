@@ -271,6 +271,9 @@ export class FrameView {
   @ApiProperty({ format: 'date-time' })
   receivedAt: string;
 
+  @ApiProperty({ format: 'date-time' })
+  storedAt: string;
+
   @ApiProperty({ enum: frameOutcomes })
   outcome: (typeof frameOutcomes)[number];
 

@@ -70,6 +70,7 @@ export interface StoredFrame {
   productKey: string;
   productVersion: number;
   receivedAt: number;
+  storedAt: number;
   outcome: FrameOutcome;
   reason: string;
   decoder: string;

@@ -81,7 +81,7 @@ function beforeSql(before: FramesQuery['before']): string {
 }
 
 function framesOf(deviceKey: string, result: DuckDBValue[][], dictionary: Dictionary): StoredFrame[] {
-  const [, receivedAt, source, position, slot, product, productVersion, outcome, reason, decoder] =
+  const [, receivedAt, source, position, slot, product, productVersion, outcome, reason, decoder, storedAt] =
     result as number[][];
   const bytes = (result[11] ?? []) as DuckDBBlobValue[];
   return bytes.map((blob, row) => {
@@ -92,6 +92,7 @@ function framesOf(deviceKey: string, result: DuckDBValue[][], dictionary: Dictio
       productKey: dictionary.nameOf('product', product?.[row] ?? 0),
       productVersion: productVersion?.[row] ?? 0,
       receivedAt: receivedAt?.[row] ?? 0,
+      storedAt: storedAt?.[row] ?? 0,
       outcome: frameOutcomes[outcome?.[row] ?? 0] as FrameOutcome,
       reason: dictionary.nameOf('reason', reason?.[row] ?? 0),
       decoder: dictionary.nameOf('decoder', decoder?.[row] ?? 0),

@@ -52,13 +52,15 @@ export async function readFrame(
 function* storedFrames(deviceKey: string, series: Series): Generator<StoredFrame> {
   const column = columnsOf(series);
   for (const row of series.values) {
-    const [product = '', version, outcome, reason = '', decoder = ''] = String(column(row, 'about')).split(' ');
+    const about = String(column(row, 'about')).split(' ');
+    const [product = '', version, outcome, reason = '', decoder = '', storedAt] = about;
     yield {
       messageId: String(column(row, 'message')),
       deviceKey,
       productKey: textOfTag(product),
       productVersion: Number(version),
       receivedAt: Number(row[0]),
+      storedAt: Number(storedAt),
       outcome: outcome as FrameOutcome,
       reason: textOfTag(reason),
       decoder: textOfTag(decoder),

@@ -118,12 +118,14 @@ export function describeQueries(run: ContractRun): void {
         productKey: 'water-meter',
         productVersion: 1,
         receivedAt: dayStart + 5 * hour,
+        storedAt: expect.any(Number),
         outcome: 'rejected',
         reason: 'checksum',
         decoder: 'json@1',
         bytes: expect.any(Uint8Array),
       });
       expect([...(fifth?.bytes ?? [])]).toEqual([0x68, 5, 0, 255]);
+      expect(Math.abs(Date.now() - (fifth?.storedAt ?? 0))).toBeLessThan(60_000);
     });
 
     it('finds one by its message, as it was processed last', async () => {
