@@ -11,3 +11,4 @@ export * from './product-catalogue.js';
 export * from './products/golden-frames.js';
 export { decoderSchema, thingModelSchema } from './products/product-definition.js';
 export * from './thing-model.js';
+export * from './visible-devices.js';

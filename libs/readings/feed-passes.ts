@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Authenticator, type Principal, tenantScope } from '#libs/access';
-import { type Sight, VisibleDevices } from './visible-devices.js';
+import { type Sight, VisibleDevices } from '#libs/devices';
 
 /** Who may watch live, and for how long: a stream lasts no longer than the token it came by, and sees what that sees now. */
 export class FeedPasses {

@@ -1,14 +1,13 @@
 import { Inject } from '@nestjs/common';
 import type { Principal } from '#libs/access';
 import { parseMessageId } from '#libs/contracts';
-import { ProductCatalogue } from '#libs/devices';
+import { ProductCatalogue, VisibleDevices } from '#libs/devices';
 import { CLOCK, type Clock, decodeCursor, type Page, toPage } from '#libs/runtime';
 import { TELEMETRY_STORE, type TelemetryStore } from '#libs/telemetry-store';
 import { frameView } from './reading-views.js';
 import type { FramesQuery, FrameView } from './readings.dto.js';
 import { cursorInvalid, frameNotFound } from './readings.errors.js';
 import { rangeOf } from './readings.service.js';
-import { VisibleDevices } from './visible-devices.js';
 
 /** Questions about what devices sent, byte for byte. */
 export class FramesService {

@@ -2,10 +2,9 @@ import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CurrentPrincipal, type Principal, Requires } from '#libs/access';
-import { type KnownDevice, ProductCatalogue } from '#libs/devices';
+import { type KnownDevice, ProductCatalogue, VisibleDevices } from '#libs/devices';
 import { ReadingStreams } from './reading-streams.js';
 import { ReadingFeedQuery } from './readings.dto.js';
-import { VisibleDevices } from './visible-devices.js';
 
 /** Readings as they come. */
 @ApiTags('readings')

@@ -1,12 +1,12 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerToken, type Principal } from '#libs/access';
+import type { Sight } from '#libs/devices';
 import { beginEventStream, CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
 import { FeedPasses } from './feed-passes.js';
 import { type FeedListener, ReadingFeed } from './reading-feed.js';
 import { type ReadingsConfig, readingsConfig } from './readings.config.js';
 import { feedFull } from './readings.errors.js';
-import type { Sight } from './visible-devices.js';
 
 /** With the authenticator's own memory this ends a stream within 5 s of its token. */
 const checkEveryMs = 2_500;

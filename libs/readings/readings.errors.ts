@@ -1,8 +1,5 @@
 import { invalid, notFound, PlatformError } from '#libs/runtime';
 
-/** 404 for a device that is not there, or not theirs. */
-export const deviceNotFound = (id: string): PlatformError => notFound('device', id);
-
 /** 404 for a message that the device did not send. */
 export const frameNotFound = (messageId: string): PlatformError => notFound('frame', messageId);
 

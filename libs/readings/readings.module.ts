@@ -15,7 +15,6 @@ import { ReadingsService } from './readings.service.js';
 import { ReadingsStage } from './readings.stage.js';
 import { ReadingsRebuild } from './readings-rebuild.js';
 import { ReadingsRetention } from './readings-retention.js';
-import { VisibleDevices } from './visible-devices.js';
 
 /** readings -> telemetry store. */
 @Module({
@@ -28,14 +27,6 @@ export class ReadingsStageModule {}
 @Module({
   imports: [AccessApiModule, DevicesModule],
   controllers: [ReadingFeedController, ReadingsController, FramesController],
-  providers: [
-    configProvider(readingsConfig),
-    VisibleDevices,
-    ReadingsService,
-    FramesService,
-    ReadingFeed,
-    FeedPasses,
-    ReadingStreams,
-  ],
+  providers: [configProvider(readingsConfig), ReadingsService, FramesService, ReadingFeed, FeedPasses, ReadingStreams],
 })
 export class ReadingsApiModule {}

@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import type { Principal } from '#libs/access';
 import { parseMessageId } from '#libs/contracts';
-import { type KnownDevice, ProductCatalogue } from '#libs/devices';
+import { type KnownDevice, ProductCatalogue, VisibleDevices } from '#libs/devices';
 import { CLOCK, type Clock, decodeCursor, type Page, type RuntimeConfig, runtimeConfig, toPage } from '#libs/runtime';
 import {
   type Aggregation,
@@ -16,7 +16,6 @@ import { durationMs } from './duration.js';
 import { propertyOf, readingView, rfc3339 } from './reading-views.js';
 import type { LatestView, ReadingsQuery, ReadingView, SeriesQuery, SeriesView } from './readings.dto.js';
 import { cursorInvalid, rangeInvalid, stepInvalid } from './readings.errors.js';
-import { VisibleDevices } from './visible-devices.js';
 
 const dayMs = 86_400_000;
 /** A device's clock may be this much ahead and still be believed. */

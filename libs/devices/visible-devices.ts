@@ -1,16 +1,17 @@
 import { Inject } from '@nestjs/common';
 import { and, eq, gt } from 'drizzle-orm';
 import { type Principal, tenantScope } from '#libs/access';
-import { DeviceDirectory, type KnownDevice, ProductCatalogue } from '#libs/devices';
 import { DATABASE, type Database, deviceGrants } from '#libs/registry-db';
-import { CLOCK, type Clock } from '#libs/runtime';
-import { deviceNotFound } from './readings.errors.js';
+import { CLOCK, type Clock, notFound } from '#libs/runtime';
+import { DeviceDirectory } from './device-directory.js';
+import type { KnownDevice } from './known-device.js';
+import { ProductCatalogue } from './product-catalogue.js';
 
 /** What a principal sees, as of the moment it was asked. */
 export type Sight = (device: KnownDevice) => boolean;
 
 /**
- * The devices that a principal may see readings of: those of its tenant and, for a vendor, those of its own products whose
+ * The devices that a principal may see messages and readings of: those of its tenant and, for a vendor, those of its own products whose
  * tenant has granted it.
  */
 export class VisibleDevices {
@@ -24,7 +25,7 @@ export class VisibleDevices {
   /** The device of that id. Throws 404 where there is none, or it is not theirs to see. */
   async byId(principal: Principal, id: string): Promise<KnownDevice> {
     const device = await this.directory.findById(id);
-    if (!device || !(await this.sees(principal, device))) throw deviceNotFound(id);
+    if (!device || !(await this.sees(principal, device))) throw notFound('device', id);
     return device;
   }
 
@@ -38,7 +39,8 @@ export class VisibleDevices {
       device.tenantKey === tenant || (granted.has(device.tenantKey) && this.isVendorOf(tenant, device));
   }
 
-  private async sees(principal: Principal, device: KnownDevice): Promise<boolean> {
+  /** Whether it is theirs to see. */
+  async sees(principal: Principal, device: KnownDevice): Promise<boolean> {
     const tenant = tenantScope(principal);
     if (tenant === undefined || tenant === device.tenantKey) return true;
     return this.isVendorOf(tenant, device) && (await this.grantedTo(tenant)).has(device.tenantKey);
