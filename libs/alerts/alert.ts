@@ -99,7 +99,7 @@ export function applyTransition(
       return opened(transition, titles, circumstances);
     case 'cleared':
       if (!open) return { kind: 'ignored', reason: 'cleared_not_open' };
-      return clear(open, ruleOf(transition), { reason: '', evidence: transition.evidence }, circumstances);
+      return clear(open, ruleOf(transition), { reason: '', ...evidenceOf(transition) }, circumstances);
   }
 }
 

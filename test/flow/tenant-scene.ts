@@ -125,6 +125,7 @@ function ofDevices(id: string, messageId: string, command: string): Owned {
   return {
     ...under('/api/v1/devices/:id', tails, { id }),
     '/api/v1/devices/:id/frames/:messageId': { id, messageId },
+    '/api/v1/messages/:id/trace': { id: messageId },
     '/api/v1/devices/:id/commands/:command': { id, command },
   };
 }
