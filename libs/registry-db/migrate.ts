@@ -5,29 +5,57 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import { Client } from 'pg';
+import { ConfigError } from '#libs/runtime';
 import { connectionOptions } from './open-database.js';
+import { type MigrationMark, type SchemaState, schemaState } from './schema-state.js';
 
 /** Held while migrating, so that two processes that start together do not both do it. */
 const migrationLock = 0x63697479;
 
-/** Brings the schema of the registry at `url` up to date; processes that do so at the same time take turns. */
-export async function migrateRegistry(url: string): Promise<void> {
-  await withClient(url, async (client) => {
+/**
+ * Brings the schema of the registry at `url` up to date; processes that do so at the same time take turns. Answers how it
+ * was found. A registry that a newer version has brought further is left as it is.
+ * @throws ConfigError where no released version made it: nothing is changed then.
+ */
+export async function migrateRegistry(url: string): Promise<SchemaState> {
+  return withClient(url, async (client) => {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
-    await migrate(drizzle(client), { migrationsFolder: migrationsFolder() });
+    const found = await stateOf(client);
+    if (found.kind === 'behind') await migrate(drizzle(client), { migrationsFolder: migrationsFolder() });
     await client.query('select pg_advisory_unlock($1)', [migrationLock]);
+    return found;
   });
 }
 
-/** Whether the schema at `url` has everything that this release expects; a later one has too. */
-export async function isMigrated(url: string): Promise<boolean> {
-  const newest = readMigrationFiles({ migrationsFolder: migrationsFolder() }).at(-1)?.folderMillis ?? 0;
-  return withClient(url, async (client) => {
-    const { rows: tables } = await client.query(`select to_regclass('drizzle.__drizzle_migrations') as there`);
-    if (tables[0]?.there === null) return false;
-    const { rows } = await client.query('select max(created_at)::float8 as last from drizzle.__drizzle_migrations');
-    return Number(rows[0]?.last ?? 0) >= newest;
-  });
+/**
+ * What the registry at `url` is to this version.
+ * @throws ConfigError where no released version made it.
+ */
+export async function registryState(url: string): Promise<SchemaState> {
+  return withClient(url, stateOf);
+}
+
+async function stateOf(client: Client): Promise<SchemaState> {
+  const known = readMigrationFiles({ migrationsFolder: migrationsFolder() });
+  const state = schemaState(
+    await appliedMigrations(client),
+    known.map(({ hash, folderMillis }) => ({ hash, at: folderMillis })),
+  );
+  if (state.kind === 'foreign') {
+    throw new ConfigError(
+      `The registry was made by a version between two releases: its migration ${state.index} is not this version's. Start the platform on another registry (move DATA_DIR/registry away, or name an empty database in REGISTRY_URL), or run the version that made this one. Nothing was changed.`,
+    );
+  }
+  return state;
+}
+
+async function appliedMigrations(client: Client): Promise<MigrationMark[]> {
+  const { rows: tables } = await client.query(`select to_regclass('drizzle.__drizzle_migrations') as there`);
+  if (tables[0]?.there === null) return [];
+  const { rows } = await client.query<MigrationMark>(
+    'select hash, created_at::float8 as at from drizzle.__drizzle_migrations',
+  );
+  return rows;
 }
 
 async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {

@@ -6,8 +6,9 @@ import { Client } from 'pg';
 import { type Environment, HEALTH, type Health, LIFECYCLE, type Lifecycle, RuntimeModule } from '#libs/runtime';
 import { freePort, serverOffer } from '#libs/runtime/testing';
 import { DATABASE, type Database, RegistryDbModule, tenants } from './index.js';
-import { isMigrated, migrateRegistry } from './migrate.js';
+import { migrateRegistry, registryState } from './migrate.js';
 import { openTestRegistry, type TestRegistry } from './testing/index.js';
+import { markUnknownMigration, runFirstMigration } from './testing/older-registry.js';
 import { describeRegistry } from './testing/registry.contract.js';
 
 const offer = serverOffer('postgresql');
@@ -101,9 +102,40 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     afterAll(() => registry.stop());
 
     it('is brought up once, whichever of many processes comes first', async () => {
-      expect(await isMigrated(empty)).toBe(false);
-      await Promise.all(Array.from({ length: 4 }, () => migrateRegistry(empty)));
-      expect(await isMigrated(empty)).toBe(true);
+      expect(await registryState(empty)).toEqual({ kind: 'behind', applied: 0 });
+      const found = await Promise.all(Array.from({ length: 4 }, () => migrateRegistry(empty)));
+      expect(found.map(({ kind }) => kind).sort()).toEqual(['behind', 'current', 'current', 'current']);
+      expect(await registryState(empty)).toEqual({ kind: 'current' });
+    });
+
+    it('of the version before is brought up with what it holds, and once', async () => {
+      await runFirstMigration(empty);
+      const client = new Client({ connectionString: empty });
+      await client.connect();
+      await client.query(`insert into tenants (key, id, name) values (gen_random_uuid(), 'city', 'City')`);
+      expect(await registryState(empty)).toEqual({ kind: 'behind', applied: 1 });
+      await Promise.all([migrateRegistry(empty), migrateRegistry(empty)]);
+      expect(await registryState(empty)).toEqual({ kind: 'current' });
+      expect((await client.query('select id from tenants')).rows).toEqual([{ id: 'city' }]);
+      await client.end();
+    });
+
+    it.each(['true', 'false'])(
+      'of a newer version serves while the upgrade is under way (REGISTRY_MIGRATE=%s)',
+      async (migrate) => {
+        await migrateRegistry(empty);
+        await markUnknownMigration(empty);
+        const app = await openApp({ REGISTRY_URL: empty, REGISTRY_MIGRATE: migrate });
+        await lifecycleOf(app).start();
+        expect(await healthOf(app)).toMatchObject({ ready: true });
+        await lifecycleOf(app).stop();
+      },
+    );
+
+    it.each(['true', 'false'])('that no release made is refused (REGISTRY_MIGRATE=%s)', async (migrate) => {
+      await markUnknownMigration(empty);
+      const app = await openApp({ REGISTRY_URL: empty, REGISTRY_MIGRATE: migrate });
+      await expect(lifecycleOf(app).start()).rejects.toThrow(/its migration 0 is not this version's.*empty database/);
     });
 
     it('is waited for where it is not to be brought up', async () => {

@@ -15,7 +15,7 @@ import {
 } from '#libs/runtime';
 import type { Database } from './database.js';
 import { EmbeddedRegistry } from './embedded-registry.js';
-import { isMigrated, migrateRegistry } from './migrate.js';
+import { migrateRegistry, registryState } from './migrate.js';
 import { openDatabase } from './open-database.js';
 import { type RegistryDbConfig, registryDbConfig } from './registry-db.config.js';
 
@@ -44,7 +44,7 @@ export class RegistryConnection {
     @Inject(registryDbConfig.KEY) private readonly config: RegistryDbConfig,
     @Inject(runtimeConfig.KEY) private readonly runtime: RuntimeConfig,
     @Inject(EmbeddedRegistry) private readonly embedded: EmbeddedRegistry,
-    @Inject(LOGGER) logger: Logger,
+    @Inject(LOGGER) private readonly logger: Logger,
     @Inject(LIFECYCLE) lifecycle: Lifecycle,
     @Inject(HEALTH) health: Health,
   ) {
@@ -70,18 +70,35 @@ export class RegistryConnection {
     const url = await this.bringUp();
     this.pool.options.connectionString = url;
     try {
-      if (this.config.migrate) await migrateRegistry(url);
-      else if (!(await isMigrated(url))) {
-        throw new SchemaBehindError(
-          'The schema of the registry is older than this release, and REGISTRY_MIGRATE is false here: start a process of this release with REGISTRY_MIGRATE=true.',
-        );
-      }
+      await this.settleSchema(url);
       await this.pool.query('select 1');
     } catch (error) {
       const fix = refusals[(error as { code?: string }).code ?? ''];
       throw fix ? new ConfigError(`The registry refuses: ${(error as Error).message}: ${fix}.`) : error;
     }
     this.isOpen = true;
+  }
+
+  /** Leaves the registry with a schema that this version can use, or throws. */
+  private async settleSchema(url: string): Promise<void> {
+    const state = this.config.migrate ? await migrateRegistry(url) : await registryState(url);
+    if (state.kind === 'behind') {
+      if (this.config.migrate) return this.logger.info({ from: state.applied }, 'registry schema brought up to date');
+      throw new SchemaBehindError(
+        'The schema of the registry is older than this release, and REGISTRY_MIGRATE is false here: start a process of this release with REGISTRY_MIGRATE=true.',
+      );
+    }
+    if (state.kind !== 'ahead') return;
+    // On a server it is an upgrade under way, and migrations only add; a folder has been left by a newer version for good.
+    if (this.config.kind === 'embedded') {
+      throw new ConfigError(
+        `The registry in DATA_DIR was brought further by a newer version (${state.unknown} migrations that this one does not know). Run that version or a newer one, or restore a backup made before the upgrade. Nothing was changed.`,
+      );
+    }
+    this.logger.warn(
+      { unknown: state.unknown },
+      'a newer version has migrated the registry: finish the upgrade, or go back one version at most',
+    );
   }
 
   /** The one switch between the adapters; gives the URL. */

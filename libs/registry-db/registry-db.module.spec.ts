@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HEALTH, type Health, LIFECYCLE, type Lifecycle, RuntimeModule } from '#libs/runtime';
+import { startEmbeddedRegistry } from './embedded/start-embedded.js';
 import { DATABASE, type Database, EmbeddedRegistry, RegistryDbModule, tenants } from './index.js';
 import { copyTestRegistry } from './testing/index.js';
+import { markUnknownMigration } from './testing/older-registry.js';
 
 describe('the registry of an app', () => {
   let folder: string;
@@ -40,6 +42,16 @@ describe('the registry of an app', () => {
     await lifecycleOf(again).start();
     expect(await again.get<Database>(DATABASE).select().from(tenants)).toHaveLength(1);
     await lifecycleOf(again).stop();
+  }, 60_000);
+
+  it('is refused where a newer version has left it', async () => {
+    await copyTestRegistry(join(folder, 'registry'));
+    const engine = await startEmbeddedRegistry(join(folder, 'registry'));
+    await markUnknownMigration(engine.url);
+    await engine.stop();
+    const app = await open({});
+    await expect(lifecycleOf(app).start()).rejects.toThrow(/a newer version \(1 migrations.*restore a backup/);
+    await app.close();
   }, 60_000);
 
   it('needs a URL where it is a server', async () => {

@@ -184,25 +184,6 @@ CREATE TABLE "dead_letters" (
 	CONSTRAINT "dead_letters_letter_id_unique" UNIQUE("letter_id")
 );
 --> statement-breakpoint
-CREATE TABLE "device_commands" (
-	"key" uuid PRIMARY KEY NOT NULL,
-	"tenant_key" uuid NOT NULL,
-	"device_key" uuid NOT NULL,
-	"command" text NOT NULL,
-	"parameters" jsonb NOT NULL,
-	"state" text NOT NULL,
-	"issued_by" text NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"expires_at" timestamp with time zone NOT NULL,
-	"sent_at" timestamp with time zone,
-	"acknowledged_at" timestamp with time zone,
-	"replied_at" timestamp with time zone,
-	"ended_at" timestamp with time zone,
-	"reply" jsonb,
-	"reply_message_id" text,
-	"claimed_until" timestamp with time zone
-);
---> statement-breakpoint
 CREATE TABLE "device_grants" (
 	"key" uuid PRIMARY KEY NOT NULL,
 	"device_tenant_key" uuid NOT NULL,
@@ -353,18 +334,6 @@ CREATE TABLE "webhook_targets" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "leases" (
-	"name" text PRIMARY KEY NOT NULL,
-	"holder" uuid NOT NULL,
-	"until" timestamp with time zone NOT NULL
-);
---> statement-breakpoint
-CREATE TABLE "master_keys" (
-	"id" text PRIMARY KEY NOT NULL,
-	"fingerprint" "bytea" NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "rules" (
 	"key" uuid PRIMARY KEY NOT NULL,
 	"ordinal" serial NOT NULL,
@@ -393,8 +362,6 @@ ALTER TABLE "users" ADD CONSTRAINT "users_tenant_key_tenants_key_fk" FOREIGN KEY
 ALTER TABLE "alert_timeline" ADD CONSTRAINT "alert_timeline_alert_key_alerts_key_fk" FOREIGN KEY ("alert_key") REFERENCES "public"."alerts"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "alerts" ADD CONSTRAINT "alerts_tenant_key_tenants_key_fk" FOREIGN KEY ("tenant_key") REFERENCES "public"."tenants"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notifications" ADD CONSTRAINT "notifications_tenant_key_tenants_key_fk" FOREIGN KEY ("tenant_key") REFERENCES "public"."tenants"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "device_commands" ADD CONSTRAINT "device_commands_tenant_key_tenants_key_fk" FOREIGN KEY ("tenant_key") REFERENCES "public"."tenants"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "device_commands" ADD CONSTRAINT "device_commands_device_key_devices_key_fk" FOREIGN KEY ("device_key") REFERENCES "public"."devices"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "device_grants" ADD CONSTRAINT "device_grants_device_tenant_key_tenants_key_fk" FOREIGN KEY ("device_tenant_key") REFERENCES "public"."tenants"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "device_grants" ADD CONSTRAINT "device_grants_vendor_tenant_key_tenants_key_fk" FOREIGN KEY ("vendor_tenant_key") REFERENCES "public"."tenants"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "device_presence" ADD CONSTRAINT "device_presence_device_key_devices_key_fk" FOREIGN KEY ("device_key") REFERENCES "public"."devices"("key") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -432,9 +399,6 @@ CREATE INDEX "dead_letters_tenant" ON "dead_letters" USING btree ("tenant_key","
 CREATE INDEX "dead_letters_reason" ON "dead_letters" USING btree ("stage","reason","key");--> statement-breakpoint
 CREATE INDEX "dead_letters_device" ON "dead_letters" USING btree ("device_key","key");--> statement-breakpoint
 CREATE INDEX "dead_letters_at" ON "dead_letters" USING btree ("at");--> statement-breakpoint
-CREATE INDEX "device_commands_device" ON "device_commands" USING btree ("device_key","key");--> statement-breakpoint
-CREATE INDEX "device_commands_open" ON "device_commands" USING btree ("expires_at") WHERE state in ('queued', 'sent');--> statement-breakpoint
-CREATE INDEX "device_commands_created" ON "device_commands" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "device_grants_vendor" ON "device_grants" USING btree ("vendor_tenant_key","device_tenant_key");--> statement-breakpoint
 CREATE INDEX "device_grants_device" ON "device_grants" USING btree ("device_tenant_key","key");--> statement-breakpoint
 CREATE INDEX "devices_changed" ON "devices" USING btree ("changed","key");--> statement-breakpoint
