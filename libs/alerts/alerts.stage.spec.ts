@@ -5,7 +5,7 @@ import { decodeNotifications, encodeTransitions, type Notification, type Transit
 import { seedDevices } from '#libs/devices/testing';
 import { alertCursors, alerts, alertTimeline, Leases, notifications, rules } from '#libs/registry-db';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
-import { createLogger, Lifecycle, Metrics, readConfig, ScriptedClock } from '#libs/runtime';
+import { createLogger, Lifecycle, Metrics, readConfig, ScriptedClock, Tracing } from '#libs/runtime';
 import { openTestStream, runStage, type TestStream } from '#libs/stream/testing';
 import { alertsConfig } from './alerts.config.js';
 import { AlertsRepository } from './alerts.repository.js';
@@ -65,7 +65,7 @@ function build(): AlertsStage {
   outbox = new OutboxRepository(registry.database);
   relay = new OutboxRelay(outbox, stream.log, config, metrics);
   const loop = new RelayLoop(relay, config, clock, logger, new Lifecycle(logger));
-  return new AlertsStage(repository, new Announcer(repository, config, clock), loop, clock, metrics);
+  return new AlertsStage(repository, new Announcer(repository, config, clock, Tracing.off()), loop, clock, metrics);
 }
 
 function transition(change: Partial<Transition> = {}): Transition {

@@ -102,7 +102,7 @@ export class AlertsStage {
         latest.set(subject, alert);
         changed.set(alert.key, alert);
         entries.set(entry.key, entry);
-        if (notify) announcements.push({ kind: notify, alert, entry });
+        if (notify) announcements.push({ kind: notify, alert, entry, cause: transition });
       }
     }
     return {

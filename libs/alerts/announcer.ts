@@ -1,10 +1,12 @@
 import { Inject } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { v7 } from 'uuid';
+import type { Transition } from '#libs/contracts';
 import type { LocalName } from '#libs/devices';
 import type { Transaction } from '#libs/registry-db';
-import { CLOCK, type Clock } from '#libs/runtime';
+import { CLOCK, type Clock, TRACING, type Tracing, traceparentOf } from '#libs/runtime';
 import type { Alert, NotifiedKind, TimelineEntry } from './alert.js';
+import { alertSpan } from './alert-span.js';
 import { type AlertsConfig, alertsConfig } from './alerts.config.js';
 import { AlertsRepository } from './alerts.repository.js';
 import { type DeviceFacts, eventType, notificationBody } from './notification-body.js';
@@ -15,6 +17,8 @@ export interface Announcement {
   kind: NotifiedKind;
   alert: Alert;
   entry: TimelineEntry;
+  /** Undefined where a person did it. */
+  cause?: Transition;
 }
 
 /** Names change seldom, and an alarm does not wait to ask for them again. */
@@ -30,6 +34,7 @@ export class Announcer {
     @Inject(AlertsRepository) private readonly alerts: AlertsRepository,
     @Inject(alertsConfig.KEY) private readonly config: AlertsConfig,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(TRACING) private readonly tracing: Tracing,
   ) {}
 
   /** What to call alerts of each rule; a rule that the registry does not know is missing. */
@@ -45,13 +50,15 @@ export class Announcer {
   }
 
   private row(
-    { kind, alert, entry }: Announcement,
+    { kind, alert, entry, cause }: Announcement,
     sequence: number,
     devices: ReadonlyMap<string, DeviceFacts>,
   ): OutboxRow {
     const id = v7();
     const { eventSource: source, publicUrl } = this.config;
     const device = devices.get(alert.deviceKey);
+    const span = alertSpan(this.tracing, kind, alert, cause);
+    const traceparent = span && traceparentOf(span);
     return {
       sequence,
       id,
@@ -60,7 +67,7 @@ export class Announcer {
       lane: alert.lane,
       type: eventType(kind),
       at: new Date(entry.at),
-      body: notificationBody({ id, source, publicUrl, kind, alert, entry, device }),
+      body: notificationBody({ id, source, publicUrl, kind, alert, entry, device, traceparent }),
     };
   }
 

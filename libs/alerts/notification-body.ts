@@ -32,6 +32,8 @@ export interface BodyParts {
   alert: Alert;
   entry: TimelineEntry;
   device: DeviceFacts | undefined;
+  /** CloudEvents Distributed Tracing extension; undefined where nothing is traced. */
+  traceparent?: string | undefined;
 }
 
 /**
@@ -44,7 +46,10 @@ export function notificationBody(parts: BodyParts): string {
   return render(parts, { omitted: 'evidence too large; read it at links.alert' });
 }
 
-function render({ id, source, publicUrl, kind, alert, entry, device }: BodyParts, evidence: unknown): string {
+function render(
+  { id, source, publicUrl, kind, alert, entry, device, traceparent }: BodyParts,
+  evidence: unknown,
+): string {
   const happenedAt = entry.actor.kind === 'rule' && kind !== 'cleared' ? alert.lastAt : entry.at;
   return JSON.stringify({
     specversion: '1.0',
@@ -54,6 +59,7 @@ function render({ id, source, publicUrl, kind, alert, entry, device }: BodyParts
     subject: `alerts/${alert.key}`,
     time: instant(happenedAt),
     datacontenttype: 'application/json',
+    traceparent,
     data: {
       alert: {
         id: alert.key,

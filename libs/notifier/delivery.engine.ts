@@ -1,8 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { CLOCK, type Clock, sleep } from '#libs/runtime';
+import { Attempts } from './attempts.js';
 import { judgeAnswer } from './delivery.js';
 import { type Claimed, DeliveryQueueRepository } from './delivery-queue.repository.js';
-import { Egress } from './egress.js';
 import { type NotifierConfig, notifierConfig } from './notifier.config.js';
 import { OutcomeRecorder } from './outcome-recorder.js';
 import type { Outcome } from './outcomes.repository.js';
@@ -21,7 +21,7 @@ export class DeliveryEngine {
   constructor(
     @Inject(DeliveryQueueRepository) private readonly queue: DeliveryQueueRepository,
     @Inject(OutcomeRecorder) private readonly recorder: OutcomeRecorder,
-    @Inject(Egress) private readonly egress: Egress,
+    @Inject(Attempts) private readonly attempts: Attempts,
     @Inject(notifierConfig.KEY) private readonly config: NotifierConfig,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -56,7 +56,7 @@ export class DeliveryEngine {
   async stop(graceMs: number): Promise<void> {
     this.stopping.abort();
     await Promise.race([Promise.all(this.underWay), sleep(this.clock, graceMs)]);
-    this.egress.close();
+    this.attempts.close();
   }
 
   private begin(claimed: Claimed): void {
@@ -71,9 +71,7 @@ export class DeliveryEngine {
 
   private async attempt(claimed: Claimed): Promise<void> {
     const begunAt = this.clock.now();
-    const answer = await this.egress
-      .deliver(claimed)
-      .catch((error: Error) => ({ status: undefined, error: error.message, headers: {}, text: '', durationMs: 0 }));
+    const answer = await this.attempts.make(claimed);
     // The next of the endpoint need not wait until this one's outcome is written; the next of its alert does.
     this.leave(claimed.endpoint.key);
     const endedAt = this.clock.now();

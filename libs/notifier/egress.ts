@@ -24,14 +24,15 @@ export class Egress {
     this.client = new WebhookClient({ clock, resolve, timeoutMs, connections });
   }
 
-  /** One attempt to deliver, signed for now. */
-  async deliver({ delivery, endpoint }: Claimed): Promise<Answer> {
+  /** One attempt to deliver, signed for now; `more` are further headers. */
+  async deliver({ delivery, endpoint }: Claimed, more: Record<string, string>): Promise<Answer> {
     const now = this.clock.now();
     return await this.client.send({
       endpointKey: endpoint.key,
       url: endpoint.url,
       method: 'POST',
       headers: {
+        ...more,
         'content-type': 'application/cloudevents+json; charset=utf-8',
         ...sign(this.secrets.signing(endpoint, now), delivery.notificationId, now, delivery.body),
       },

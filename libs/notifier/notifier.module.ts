@@ -1,6 +1,7 @@
 import { Module, type Provider } from '@nestjs/common';
 import { SecretBoxModule } from '#libs/access';
 import { configProvider } from '#libs/runtime';
+import { Attempts } from './attempts.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { DeliveriesService } from './deliveries.service.js';
 import { DeliveryEngine } from './delivery.engine.js';
@@ -39,6 +40,7 @@ const common: Provider[] = [
   providers: [
     ...common,
     Egress,
+    Attempts,
     OutcomesRepository,
     OutcomeRecorder,
     DeliveryEngine,

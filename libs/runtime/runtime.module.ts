@@ -6,6 +6,8 @@ import { LIFECYCLE, Lifecycle } from './lifecycle.js';
 import { createLogger, LOGGER, type Logger } from './logger.js';
 import { METRICS, Metrics } from './metrics.js';
 import { type RuntimeConfig, runtimeConfig } from './runtime.config.js';
+import { type TracingConfig, tracingConfig } from './tracing/tracing.config.js';
+import { TRACING, Tracing } from './tracing/tracing.js';
 
 export interface RuntimeOptions {
   /** The app's name, in every log line. */
@@ -16,7 +18,7 @@ export interface RuntimeOptions {
   clock?: Clock;
 }
 
-/** What every module may inject: config, clock, log, metrics, health, lifecycle. */
+/** What every module may inject: config, clock, log, metrics, health, lifecycle, tracing. */
 @Global()
 @Module({})
 export class RuntimeModule {
@@ -43,8 +45,15 @@ export class RuntimeModule {
           },
           inject: [LOGGER, CLOCK, HEALTH],
         },
+        configProvider(tracingConfig),
+        {
+          provide: TRACING,
+          useFactory: (config: TracingConfig, logger: Logger, metrics: Metrics, lifecycle: Lifecycle) =>
+            Tracing.of(options.app, config, { logger, metrics, lifecycle }),
+          inject: [tracingConfig.KEY, LOGGER, METRICS, LIFECYCLE],
+        },
       ],
-      exports: [ENVIRONMENT, CLOCK, LOGGER, METRICS, HEALTH, LIFECYCLE, runtimeConfig.KEY],
+      exports: [ENVIRONMENT, CLOCK, LOGGER, METRICS, HEALTH, LIFECYCLE, TRACING, runtimeConfig.KEY],
     };
   }
 }

@@ -102,7 +102,7 @@ export class StreamServer extends Server implements CustomTransportStrategy {
       stream,
       group,
       tickMs,
-      handle: (batch) => settle(handler, batch),
+      handle: (batch) => this.controllers.handling(batch, () => settle(handler, batch)),
       reset: async (source) => {
         await controller?.reset?.(source);
       },

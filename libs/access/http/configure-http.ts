@@ -12,6 +12,9 @@ import {
   RequestValidationPipe,
   RevisionEtag,
   readJsonOnly,
+  TRACING,
+  type Tracing,
+  traceRequests,
 } from '#libs/runtime';
 import { bearerToken } from '../authenticator.js';
 import { hashToken } from '../secret-token.js';
@@ -20,10 +23,11 @@ const minuteMs = 60_000;
 
 /**
  * Everything that stands before and around the REST routes: body limits, validation, problem documents, rate limits,
- * request ids and security headers. To be called once, before `init`.
+ * request ids, spans and security headers. To be called once, before `init`.
  */
 export async function configureHttp(app: NestFastifyApplication): Promise<void> {
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  traceRequests(server, app.get<Tracing>(TRACING));
   readJsonOnly(server);
   nameRequests(server);
   await limitRates(server, app.get<HttpConfig>(httpConfig.KEY, { strict: false }));

@@ -2,7 +2,10 @@ import { Catch, type ExceptionFilter, Inject, Injectable, type Type, UseFilters 
 import { ModulesContainer } from '@nestjs/core';
 import { PATTERN_METADATA } from '@nestjs/microservices/constants.js';
 import { type Observable, throwError } from 'rxjs';
+import { TRACING, type Tracing } from '#libs/runtime';
+import type { StageBatch } from '../stage.js';
 import type { Source } from '../stream.port.js';
+import { inBatchSpan } from './batch-span.js';
 
 /** A stage's class, as far as the stream knows it. */
 interface StageController {
@@ -22,7 +25,10 @@ const prepared = new WeakSet<object>();
 /** The controllers of this app that handle patterns of the stream. */
 @Injectable()
 export class StageControllers {
-  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+  constructor(
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+    @Inject(TRACING) private readonly tracing: Tracing,
+  ) {}
 
   /** Call it before Nest binds the handlers. */
   letFailuresThrough(): void {
@@ -40,6 +46,11 @@ export class StageControllers {
         return instance as StageController;
     }
     return undefined;
+  }
+
+  /** Calls a handler, in a span where spans are exported. */
+  handling<T>(batch: StageBatch, handle: () => Promise<T>): Promise<T> {
+    return this.tracing.configured && batch.entries.length > 0 ? inBatchSpan(this.tracing, batch, handle) : handle();
   }
 
   private *controllers() {
