@@ -22,7 +22,8 @@ const returnCodes: Partial<Record<PacketFault, number>> = { protocol_version_uns
 
 /**
  * Puts the guard and the gate between a socket and the broker, which takes its bytes by `read()`: no stream in between,
- * no copy. Plain publishes may take the shortcut past the broker. While the gate is closed the bytes stay in the socket, and soon in the device (TCP flow control).
+ * no copy. Plain publishes may take the shortcut past the broker, most of them right as they arrive: they never enter
+ * the socket's buffer. While the gate is closed the bytes stay in the socket, and soon in the device (TCP flow control).
  */
 export function guardSocket(
   socket: Socket,
@@ -32,14 +33,32 @@ export function guardSocket(
 ): GuardedSocket {
   const guarded: GuardedSocket = { shortcut: undefined };
   const read = socket.read.bind(socket) as (size?: number) => Buffer | null;
+  const push = socket.push.bind(socket) as (chunk: Buffer | null, encoding?: BufferEncoding) => boolean;
   let waiting = false;
   let refused = false;
+  /** Has been looked at on arrival, and is the broker's to take. */
+  let arrived: Buffer | null = null;
   const tryAgain = () => {
     waiting = false;
     socket.emit('readable');
   };
+  /** What of a chunk is left for the broker. */
+  const pass = (chunk: Buffer): Buffer | null => {
+    const { betweenPackets } = guard;
+    const fault = guard.check(chunk);
+    if (fault === undefined) return guarded.shortcut && betweenPackets ? guarded.shortcut.take(chunk) : chunk;
+    refused = true;
+    onFault(fault);
+    refuse(socket, fault);
+    return null;
+  };
   socket.read = (size?: number): Buffer | null => {
     if (size === 0) return read(0);
+    if (arrived) {
+      const chunk = arrived;
+      arrived = null;
+      return chunk;
+    }
     if (gate.isClosed(guard)) {
       if (!waiting) gate.whenOpen(tryAgain);
       waiting = true;
@@ -51,14 +70,16 @@ export function guardSocket(
       return null;
     }
     const chunk = read(size);
-    if (chunk === null || refused) return null;
-    const { betweenPackets } = guard;
-    const fault = guard.check(chunk);
-    if (fault === undefined) return shortcut && betweenPackets ? shortcut.take(chunk) : chunk;
-    refused = true;
-    onFault(fault);
-    refuse(socket, fault);
-    return null;
+    return chunk === null || refused ? null : pass(chunk);
+  };
+  socket.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
+    const { shortcut } = guarded;
+    // What came before it goes first, and whatever there is to wait for is waited for in the buffer.
+    const first = shortcut?.waiting === 0 && socket.readableLength === 0 && !arrived && !refused;
+    if (!chunk || !first || !guard.betweenPackets || gate.isClosed(guard)) return push(chunk, encoding);
+    arrived = pass(chunk);
+    if (arrived) socket.emit('readable');
+    return true;
   };
   return guarded;
 }
