@@ -22,7 +22,7 @@ import { GroupWriter } from './group-writer.js';
 import { readState, scanState, stateRecords } from './keyed-state.js';
 import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn } from './keys.js';
 import { type LaneTable, lastIn } from './lane-table.js';
-import { protect, readEntry } from './stored-value.js';
+import { protect, readEntry, readStamp } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
 import { acknowledgementRecord, readAcknowledgement, Trimmer } from './trimmer.js';
 
@@ -242,7 +242,7 @@ export class LmdbStreamLog implements StreamLog {
     const { position, givenUp } = readAcknowledgement(environment, stream, group, lane, partition);
     const last = table.last(partition);
     const appended = table.messages(partition);
-    const [oldest] = last > position ? this.readAfter(source, position, 1, 1) : [];
+    const oldest = last > position ? this.stampAt(source, position + 1) : undefined;
     return {
       ...source,
       acknowledged: position,
@@ -266,6 +266,12 @@ export class LmdbStreamLog implements StreamLog {
   private last({ stream, lane, partition }: Place): number {
     const stored = this.mustBeOpen().environment.laneTables.getBinaryFast(laneKey(stream, lane));
     return stored ? lastIn(stored, partition) : 0;
+  }
+
+  /** When the entry was appended, and after how many messages; nothing else of it is looked at. */
+  private stampAt({ stream, lane, partition }: Place, position: number): ReturnType<typeof readStamp> | undefined {
+    const stored = this.mustBeOpen().environment.entries.getBinaryFast(entryKey(stream, lane, partition, position));
+    return stored && readStamp(stored);
   }
 
   private readAfter(place: Place, after: number, maxEntries: number, maxBytes: number): Entry[] {

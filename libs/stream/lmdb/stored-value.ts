@@ -39,6 +39,12 @@ export function readEntry(stored: Uint8Array, where: () => string): Omit<Entry, 
   return { appendedAt: buffer.readDoubleBE(4), messagesBefore: buffer.readDoubleBE(12), data };
 }
 
+/** The stamp of an entry, unchecked: for what is shown, not for what is worked with. */
+export function readStamp(stored: Uint8Array): Pick<Entry, 'appendedAt' | 'messagesBefore'> {
+  const buffer = asBuffer(stored);
+  return { appendedAt: buffer.readDoubleBE(4), messagesBefore: buffer.readDoubleBE(12) };
+}
+
 /** A small record (state, acknowledgement, format) with its CRC-32 in front. */
 export function protect(data: Uint8Array): Buffer {
   const stored = Buffer.allocUnsafe(4 + data.byteLength);
