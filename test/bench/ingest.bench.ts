@@ -13,6 +13,7 @@ export interface IngestOptions {
   /** Unacknowledged publishes per connection; 1 is what a sensor does: it sends, and waits for its PUBACK. */
   window: number;
   rounds: number;
+  /** Long against the third of a second that the last messages of a round wait in the stages for company. */
   secondsPerRound: number;
   /** 0 leaves the idle connections out. */
   idleConnections: number;
@@ -148,7 +149,7 @@ async function warmUp(
   options: IngestOptions,
 ): Promise<void> {
   options.say('warming up');
-  await loadPlatform(platform, fleet, promised, { ...options, secondsPerRound: Math.min(5, options.secondsPerRound) });
+  await loadPlatform(platform, fleet, promised, { ...options, secondsPerRound: Math.min(10, options.secondsPerRound) });
   await untilDrained(platform);
 }
 
@@ -159,7 +160,7 @@ async function runHalfLoad(
   ratePerSecond: number,
   options: IngestOptions,
 ): Promise<Record<string, number>> {
-  const seconds = Math.max(20, options.secondsPerRound);
+  const seconds = Math.max(30, options.secondsPerRound);
   const watching = watchBystanders(platform, fleet, seconds * 1000);
   const load = await loadPlatform(platform, fleet, promised, { ...options, secondsPerRound: seconds }, ratePerSecond);
   const seen = await watching;

@@ -10,7 +10,7 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '1000' },
     window: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '20' },
     idle: { type: 'string', default: '10000' },
     devices: { type: 'string', default: '3000000' },
     partitions: { type: 'string', default: '16,64,256' },
@@ -24,7 +24,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`);
 const benches: Readonly<Record<string, { usage: string; tells: string; run: () => Promise<Record<string, unknown>> }>> =
   {
     ingest: {
-      usage: '[--engines embedded|server] [--connections 1000] [--window 1] [--rounds 3] [--seconds 10] [--idle 10000]',
+      usage: '[--engines embedded|server] [--connections 1000] [--window 1] [--rounds 3] [--seconds 20] [--idle 10000]',
       tells: `Messages acknowledged, normalised, stored and judged per second over MQTT, as a ratio to a bare broker in the
   same run (each device waits for its PUBACK; --window lets it send ahead); loss and duplicates counted message by
   message; alarm and query latency at half load; idle connections.
