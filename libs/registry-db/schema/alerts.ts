@@ -74,7 +74,11 @@ export const alertTimeline = pgTable(
     actorName: text('actor_name').notNull(),
     detail: jsonb('detail').$type<Record<string, unknown>>().notNull(),
   },
-  (table) => [index('alert_timeline_alert').on(table.alertKey, table.key)],
+  (table) => [
+    index('alert_timeline_alert').on(table.alertKey, table.key),
+    // What a message led to. Few entries name none, and a timeline is written seldom.
+    index('alert_timeline_message').on(sql`(detail ->> 'messageId')`),
+  ],
 );
 
 /** Transitions already applied: one that comes again, whatever its position, is ignored. */

@@ -1,0 +1,1 @@
+CREATE INDEX "alert_timeline_message" ON "alert_timeline" USING btree ((detail ->> 'messageId'));
