@@ -102,6 +102,17 @@ const offer = enginesOffer(kinds);
     expect(total).toBe(1_234_560);
   }, 60_000);
 
+  /** The steps of a message's trace, once nothing of it is pending. */
+  async function wayOf(messageId: string | undefined): Promise<string[]> {
+    return await eventually(async () => {
+      const { status, steps } = await api.call<{ status: string; steps: { step: string; status: string }[] }>(
+        'GET',
+        `/api/v1/messages/${messageId}/trace`,
+      );
+      return status === 'in_flight' ? undefined : steps.map((one) => `${one.step} ${one.status}`);
+    }, `the end of ${messageId}`);
+  }
+
   it('turns smoke into an alert and a signed webhook; acknowledging and clearing it arrive too', async () => {
     const endpoint = await api.call<{ secret: string }>('POST', '/api/v1/endpoints', {
       name: 'duty desk',
@@ -122,8 +133,20 @@ const offer = enginesOffer(kinds);
     await acknowledged;
     await api.call('POST', `/api/v1/alerts/${id}/clear`, { reason: 'drill 演练' });
     await cleared;
-    const alert = await api.call<{ timeline: { kind: string }[] }>('GET', `/api/v1/alerts/${id}`);
+    const alert = await api.call<{ timeline: { kind: string; detail: { messageId?: string } }[] }>(
+      'GET',
+      `/api/v1/alerts/${id}`,
+    );
     expect(alert.timeline.map(({ kind }) => kind)).toEqual(['raised', 'acknowledged', 'cleared']);
+    expect(await wayOf(alert.timeline[0]?.detail.messageId)).toEqual([
+      'received done',
+      'acknowledged done',
+      'normalised done',
+      'stored done',
+      'judged done',
+      'alerted done',
+      'notified done',
+    ]);
   }, 90_000);
 
   it('shares the load, and restarts process by process without a loss, a double, or a stall over 10 s', async () => {
