@@ -11,7 +11,7 @@ import {
 const everyMs = 3_600_000;
 const dayMs = 86_400_000;
 
-/** Once an hour, in one process at a time, deletes days older than TELEMETRY_RETENTION_DAYS. */
+/** Once an hour, in one process at a time, deletes readings, frames and roll-ups that are older than each is kept. */
 export class ReadingsRetention {
   private readonly loop: Loop;
 
@@ -34,7 +34,13 @@ export class ReadingsRetention {
 
   private async turn(): Promise<boolean> {
     await this.leases.exclusively('readings retention', everyMs, async () => {
-      const days = await this.store.deleteBefore(this.clock.now() - this.config.retentionDays * dayMs);
+      const { retentionDays, hourlyRetentionDays, dailyRetentionDays } = this.config;
+      const daysAgo = (days: number) => this.clock.now() - days * dayMs;
+      const days = await this.store.deleteBefore({
+        reading: daysAgo(retentionDays),
+        hour: daysAgo(hourlyRetentionDays),
+        day: daysAgo(dailyRetentionDays),
+      });
       if (days > 0) this.logger.info({ days }, 'days of readings deleted by age');
     });
     return false;

@@ -11,7 +11,21 @@ export const telemetryStoreConfig = defineConfig('telemetry-store', {
   retentionDays: setting.integer(
     'TELEMETRY_RETENTION_DAYS',
     400,
-    'Days that readings and frames are kept, counted in PLATFORM_TIME_ZONE.',
+    'Days that readings and frames are kept, counted in PLATFORM_TIME_ZONE. Series go further back, in roll-ups.',
+    1,
+    36_500,
+  ),
+  hourlyRetentionDays: setting.integer(
+    'TELEMETRY_HOURLY_RETENTION_DAYS',
+    1_100,
+    'Days that roll-ups by the hour are kept.',
+    1,
+    36_500,
+  ),
+  dailyRetentionDays: setting.integer(
+    'TELEMETRY_DAILY_RETENTION_DAYS',
+    3_660,
+    'Days that roll-ups by the local day are kept.',
     1,
     36_500,
   ),

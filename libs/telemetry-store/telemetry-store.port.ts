@@ -77,6 +77,13 @@ export interface StoredFrame {
   bytes: Uint8Array;
 }
 
+/** What a series is made of: readings themselves, or their roll-ups of an hour or of a local day. */
+export const resolutions = ['reading', 'hour', 'day'] as const;
+export type Resolution = (typeof resolutions)[number];
+
+/** A time of each resolution, epoch milliseconds. */
+export type TimeOfResolution = Readonly<Record<Resolution, number>>;
+
 /** Half-open time range in epoch milliseconds: from <= t < to. */
 export interface TimeRange {
   from: number;
@@ -134,6 +141,8 @@ export interface TelemetryStore {
    * booleans count as 0 and 1; strings and objects have no value, and are only counted. `increase` is a counter's growth
    * since the reading before, in the bucket of the later reading: a fall below half of the value before means that the
    * counter began again from 0, a smaller fall (backflow, a correction) counts as it is, negative.
+   * The answer is the one from readings, also where roll-ups give it. Where readings are no longer kept, a roll-up counts in
+   * the bucket that it begins in; steps that are too fine for what is kept reject with 400 `telemetry_resolution_gone`.
    */
   downsample(query: {
     deviceKeys: readonly string[];
@@ -157,10 +166,11 @@ export interface TelemetryStore {
   frame(deviceKey: string, messageId: string): Promise<StoredFrame | undefined>;
 
   /**
-   * Deletes readings observed and frames received before `before`, in whole days: the day that `before` lies in stays.
-   * Returns how many days went.
+   * Deletes readings observed and frames received before `before.reading`, and roll-ups of hours and of days from before
+   * theirs, in whole days: the day that a time lies in stays. What goes has been rolled up. Returns how many days of readings
+   * and frames went.
    */
-  deleteBefore(before: number): Promise<number>;
+  deleteBefore(before: TimeOfResolution): Promise<number>;
 
   /** Empties the store, so that it can be rebuilt from the stream. */
   clear(): Promise<void>;

@@ -183,7 +183,7 @@ function describeReconciliation(open: (clock: ScriptedClock) => Promise<Engines>
     expect(
       await engines.log.trim([streams.raw, streams.readings].map((stream) => ({ stream, ...old }))),
     ).toBeGreaterThan(2);
-    expect(await engines.store.deleteBefore(clock.now() - dayMs)).toBeGreaterThan(0);
+    expect(await engines.store.deleteBefore({ reading: clock.now() - dayMs, hour: 0, day: 0 })).toBeGreaterThan(0);
     expect(
       await engines.store.frames({ deviceKey: 'device', range: { from: start - dayMs, to: start + dayMs }, limit: 9 }),
     ).toEqual([]);

@@ -1,14 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { daysOfRows } from './late-days.js';
 import { late, type Part, type Parts } from './parts.js';
 import { bestFirst, identity } from './reading-query.js';
-import { type PartKind, partColumns, readColumns, sortOrder, timeColumn } from './schema.js';
+import { type PartKind, partColumns, sortOrder, timeColumn } from './schema.js';
 
 /** A merge of more rows would take memory and time out of proportion: such days keep several sorted parts. */
 const maxMergeRows = 8_000_000;
 /** Fewer rows of a day without parts stay with the late data. */
 const ownPartRows = 10_000;
 const maxDaysPerRound = 16;
-const quarterMs = 900_000;
 
 /** A part to make: rows of `inputs` in from <= t < to, or outside of all `except`. */
 interface Output {
@@ -73,7 +73,7 @@ export class Compaction {
   private async spread(kind: PartKind, isClosed: (part: Part) => boolean): Promise<void> {
     const inputs = this.parts.all().filter((p) => p.kind === kind && p.day === late && isComplete(p));
     if (!inputs.some((p) => p.state === 'sealed')) return;
-    const days = await this.daysOf(kind, inputs);
+    const days = await daysOfRows(this.connection, kind, inputs, this.parts);
     const chosen = days
       .filter(({ name, rows }) => rows >= ownPartRows || this.ofDay(kind, name).some(isClosed))
       .slice(0, maxDaysPerRound);
@@ -112,25 +112,6 @@ export class Compaction {
 
   private ofDay(kind: PartKind, day: string): Part[] {
     return this.parts.all().filter((p) => p.kind === kind && p.day === day && p.state !== 'obsolete');
-  }
-
-  private async daysOf(
-    kind: PartKind,
-    inputs: readonly Part[],
-  ): Promise<{ name: string; from: number; to: number; rows: number }[]> {
-    const all = inputs.map((p) => `SELECT ${timeColumn[kind]} AS moment FROM ${p.name}`).join(' UNION ALL ');
-    const [quarters, counts] = (await readColumns(
-      this.connection,
-      `SELECT floor(moment / ${quarterMs}::DOUBLE), count(*)::DOUBLE FROM (${all}) WHERE moment >= 0 AND moment < 7258118400000::DOUBLE GROUP BY ALL`,
-    )) as number[][];
-    const days = new Map<string, { name: string; from: number; to: number; rows: number }>();
-    for (const [row, quarter] of (quarters ?? []).entries()) {
-      const day = this.parts.dayOf(quarter * quarterMs);
-      const known = days.get(day.name) ?? { ...day, rows: 0 };
-      known.rows += counts?.[row] ?? 0;
-      days.set(day.name, known);
-    }
-    return [...days.values()].sort((a, b) => b.rows - a.rows);
   }
 
   private async replace(kind: PartKind, inputs: readonly Part[], outputs: readonly Output[]): Promise<void> {

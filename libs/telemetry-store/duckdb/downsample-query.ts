@@ -1,36 +1,44 @@
-import { unjudgeable } from '#libs/contracts';
-import type { Aggregation, Bucket, TelemetryStore } from '../telemetry-store.port.js';
+import { planSeries, type RollupCoverage, type Stretch, tooFineDetail } from '../series-plan.js';
+import type { Aggregation, Bucket, TelemetryStore, TimeRange } from '../telemetry-store.port.js';
 import type { Dictionary } from './dictionary.js';
-import type { Parts } from './parts.js';
+import { late, type Part, type Parts } from './parts.js';
 import type { QueryPool } from './query-pool.js';
-import { readingsSql } from './reading-query.js';
-import { valueKinds } from './reading-rows.js';
-import { queryTooLarge } from './store-refusal.js';
+import { growthSince, inOrder, rollupsSql, singleReadingsSql, withinSql } from './rollup-sql.js';
+import type { Rollups } from './rollups.js';
+import { queryTooLarge, resolutionGone } from './store-refusal.js';
 
 type DownsampleQuery = Parameters<TelemetryStore['downsample']>[0];
 
+/** Devices that are answered for from the same stretches. */
+interface Group {
+  devices: readonly number[];
+  stretches: readonly Stretch[];
+}
+
 const maxBuckets = 200_000;
 const dayMs = 86_400_000;
+const quarterMs = 900_000;
 /** How far before the range a counter's previous reading is looked for: two steps, at least two days, at most 32. */
 const lookBack = (stepMs: number) => Math.min(Math.max(2 * stepMs, 2 * dayMs), 32 * dayMs);
 
 const expressions: Record<Exclude<Aggregation, 'increase'>, string> = {
-  min: 'min(value)',
-  max: 'max(value)',
-  mean: 'avg(value)',
-  sum: 'sum(value)',
-  count: 'count(*)::DOUBLE',
-  last: 'arg_max(value, (observed_at, seq, revision, position, slot))',
+  min: 'min(least)',
+  max: 'max(greatest)',
+  mean: 'sum(total) / sum(numbers)',
+  sum: 'sum(total)',
+  count: 'sum(readings)::DOUBLE',
+  last: `arg_max(closing, (${inOrder}))`,
 };
 
 /**
- * Buckets of one metric. Readings that are out of range or of the wrong type do not count; booleans count as 0 and 1;
- * strings and objects are only counted.
+ * Buckets of one metric, from roll-ups where they give the same answer. Readings that are out of range or of the wrong type
+ * do not count; booleans count as 0 and 1; strings and objects are only counted.
  */
 export async function downsample(
   query: DownsampleQuery,
   pool: QueryPool,
   parts: Parts,
+  rollups: Rollups,
   dictionary: Dictionary,
 ): Promise<Map<string, Bucket[]>> {
   const first = Math.floor((query.range.from - query.originMs) / query.stepMs);
@@ -41,16 +49,19 @@ export async function downsample(
       `${query.deviceKeys.length} devices with ${buckets} buckets each are more than ${maxBuckets}: ask for larger steps, a shorter range or fewer devices.`,
     );
   }
+  const coverage = rollups.coverage({ from: startOf(query), to: query.range.to });
+  const stretches = stretchesOf(query, coverage);
   const values = new Map<number, Map<number, number | null>>();
   const metric = dictionary.find('metric', query.metric);
   const devices = query.deviceKeys.flatMap((key) => dictionary.find('device', key) ?? []);
   if (metric !== undefined && devices.length > 0 && buckets > 0) {
-    const sql = query.aggregation === 'increase' ? increaseSql : aggregateSql;
-    const statement = sql(query, metric, devices, parts);
-    const [ids, steps, results] = statement ? ((await pool.run(statement)) as number[][]) : [];
-    for (const [row, id] of (ids ?? []).entries()) {
-      const series = values.get(id) ?? new Map<number, number | null>();
-      values.set(id, series.set(steps?.[row] ?? 0, results?.[row] ?? null));
+    for (const group of await groupsOf({ devices, stretches }, query, metric, { pool, parts, coverage })) {
+      const sql = seriesSql(query, metric, group, parts);
+      const [ids, steps, results] = sql ? ((await pool.run(sql)) as number[][]) : [];
+      for (const [row, id] of (ids ?? []).entries()) {
+        const series = values.get(id) ?? new Map<number, number | null>();
+        values.set(id, series.set(steps?.[row] ?? 0, results?.[row] ?? null));
+      }
     }
   }
   return new Map(
@@ -65,60 +76,97 @@ export async function downsample(
   );
 }
 
-function aggregateSql(
-  query: DownsampleQuery,
-  metric: number,
-  devices: readonly number[],
-  parts: Parts,
-): string | undefined {
-  const { aggregation } = query;
-  if (aggregation === 'increase') return undefined;
-  const rows = rowsSql(query, query.range.from, metric, devices, parts, aggregation !== 'count');
-  return (
-    rows && `SELECT device, ${stepSql(query)} AS step, ${expressions[aggregation]} FROM (${rows}) GROUP BY device, step`
-  );
+/** What answers for the range and, for growth, for the time before it. Throws where the steps are too fine for what is kept. */
+function stretchesOf(query: DownsampleQuery, coverage: RollupCoverage): Stretch[] {
+  const plan = planSeries({ range: query.range, steps: query }, coverage);
+  if (plan.kind === 'too_fine') throw resolutionGone(tooFineDetail(plan));
+  const from = startOf(query);
+  const before = planSeries({ range: { from, to: query.range.from } }, coverage);
+  return before.kind === 'too_fine' ? plan.stretches : [...before.stretches, ...plan.stretches];
+}
+
+function startOf({ aggregation, range, stepMs }: DownsampleQuery): number {
+  return aggregation === 'increase' ? range.from - lookBack(stepMs) : range.from;
 }
 
 /**
- * A counter's growth from each reading to the next, in the bucket of the later one. A fall below half of the value before
- * is a meter that rolled over or was replaced and counts from 0; a smaller fall (backflow, a correction) counts as it is,
- * negative, so that buckets add up to the last reading minus the first.
+ * Sets devices apart of which readings came late that are not in the roll-ups yet: for those, the days concerned are
+ * answered from readings.
  */
-function increaseSql(
+async function groupsOf(
+  group: Group,
   query: DownsampleQuery,
   metric: number,
-  devices: readonly number[],
-  parts: Parts,
-): string | undefined {
-  const rows = rowsSql(query, query.range.from - lookBack(query.stepMs), metric, devices, parts, true);
-  return (
-    rows &&
-    `SELECT device, ${stepSql(query)} AS step,
-       sum(CASE WHEN value < before / 2 THEN value ELSE value - before END)
-     FROM (SELECT device, observed_at, value,
-             lag(value) OVER (PARTITION BY device ORDER BY observed_at, seq, position, slot) AS before FROM (${rows}))
-     WHERE observed_at >= ${query.range.from}::DOUBLE GROUP BY device, step`
+  from: { pool: QueryPool; parts: Parts; coverage: RollupCoverage },
+): Promise<Group[]> {
+  const { days, keptFrom } = from.coverage;
+  const rolledUp = group.stretches.filter(
+    (stretch) => stretch.resolution !== 'reading' && stretch.to > keptFrom.reading,
   );
+  const lateParts = partsOf(rolledUp, from.parts).filter((part) => part.day === late);
+  if (lateParts.length === 0) return [group];
+  const where = `${devicesSql(group.devices)} AND metric = ${metric} AND ${withinSql('observed_at', rolledUp)}`;
+  const rows = lateParts.map((p) => `SELECT device, observed_at FROM ${p.name} WHERE ${where}`).join(' UNION ALL ');
+  const [devices = [], quarters = []] = (await from.pool.run(
+    `SELECT device, floor(observed_at / ${quarterMs}::DOUBLE) AS quarter FROM (${rows}) GROUP BY ALL`,
+  )) as [number[], number[]];
+  if (devices.length === 0) return [group];
+  const unsettled = new Set(quarters.map((quarter) => from.parts.dayOf(quarter * quarterMs).from));
+  const settled = days.filter((day) => day.from < keptFrom.reading || !unsettled.has(day.from));
+  const apart = new Set(devices);
+  return [
+    { devices: group.devices.filter((device) => !apart.has(device)), stretches: group.stretches },
+    { devices: [...apart], stretches: stretchesOf(query, { days: settled, keptFrom }) },
+  ];
 }
 
-function rowsSql(
-  query: DownsampleQuery,
-  from: number,
-  metric: number,
-  devices: readonly number[],
-  parts: Parts,
-  numeric: boolean,
-): string | undefined {
-  const { to } = query.range;
-  const overlapping = parts.overlapping('readings', from, to);
-  if (overlapping.length === 0) return undefined;
-  const where = `device ${devices.length === 1 ? `= ${devices[0]}` : `IN (${devices.join(', ')})`} AND metric = ${metric}
-    AND observed_at >= ${from}::DOUBLE AND observed_at < ${to}::DOUBLE`;
-  const kinds = numeric ? ` AND kind <= ${valueKinds.boolean}` : '';
-  // Doubts are weighed after revisions: a correction that is out of range hides what it corrects all the same.
-  return `SELECT * FROM (${readingsSql(overlapping, where)}) WHERE quality & ${unjudgeable} = 0${kinds}`;
+function seriesSql(query: DownsampleQuery, metric: number, group: Group, parts: Parts): string | undefined {
+  const { aggregation, originMs, stepMs, range } = query;
+  const rows = rowsSql(group, metric, parts, aggregation !== 'count');
+  if (rows === undefined) return undefined;
+  const step = `floor((begins_at - ${originMs}::DOUBLE) / ${stepMs}::DOUBLE)`;
+  if (aggregation !== 'increase') {
+    return `SELECT device, ${step} AS step, ${expressions[aggregation]} FROM (${rows}) GROUP BY device, step`;
+  }
+  // In the bucket of the later reading; a small fall counts as it is, so that buckets add up to the last reading minus the first.
+  return `SELECT device, ${step} AS step, sum(${growthSince})
+    FROM (SELECT *, lag(closing) OVER (PARTITION BY device ORDER BY ${inOrder}) AS before FROM (${rows}))
+    WHERE begins_at >= ${range.from}::DOUBLE GROUP BY device, step`;
 }
 
-function stepSql(query: DownsampleQuery): string {
-  return `floor((observed_at - ${query.originMs}::DOUBLE) / ${query.stepMs}::DOUBLE)`;
+/** Readings and roll-ups of a group of devices, or undefined where there is none. */
+function rowsSql({ devices, stretches }: Group, metric: number, parts: Parts, numeric: boolean): string | undefined {
+  if (devices.length === 0) return undefined;
+  const where = `${devicesSql(devices)} AND metric = ${metric}`;
+  const selects: string[] = [];
+  for (const resolution of ['hour', 'day'] as const) {
+    const chosen = stretches.filter((stretch) => stretch.resolution === resolution);
+    if (chosen.length > 0) selects.push(rollupsSql(resolution, chosen, where));
+  }
+  const single = stretches.filter((stretch) => stretch.resolution === 'reading');
+  const chosen = partsOf(single, parts);
+  const inPart = (part: Part) =>
+    `${where} AND ${withinSql(
+      'observed_at',
+      single.filter((one) => meets(part, one)),
+    )}`;
+  if (chosen.length > 0) selects.push(singleReadingsSql(chosen, inPart));
+  if (selects.length === 0) return undefined;
+  const rows = selects.map((select) => `(${select})`).join(' UNION ALL ');
+  return numeric ? `SELECT * FROM (${rows}) WHERE numbers > 0` : rows;
+}
+
+function partsOf(stretches: readonly TimeRange[], parts: Parts): Part[] {
+  const [first] = stretches;
+  const last = stretches.at(-1);
+  if (!first || !last) return [];
+  return parts.overlapping('readings', first.from, last.to).filter((part) => stretches.some((one) => meets(part, one)));
+}
+
+function meets(part: Part, { from, to }: TimeRange): boolean {
+  return part.from < to && part.to > from;
+}
+
+function devicesSql(devices: readonly number[]): string {
+  return `device ${devices.length === 1 ? `= ${devices[0]}` : `IN (${devices.join(', ')})`}`;
 }

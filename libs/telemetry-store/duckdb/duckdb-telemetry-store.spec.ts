@@ -1,6 +1,8 @@
 import { describeTelemetryStore, openTestTelemetryStore } from '#libs/telemetry-store/testing';
+import type { DuckdbTelemetryStore } from './duckdb-telemetry-store.js';
 
 describeTelemetryStore('duckdb', {
-  open: async (dataDir) => (await openTestTelemetryStore({ dataDir })).store,
+  open: async (dataDir, clock) => (await openTestTelemetryStore({ dataDir, clock })).store,
+  upkeep: (store) => (store as DuckdbTelemetryStore).maintain(),
   crashScript: new URL('./append-until-killed.child.js', import.meta.url),
 });

@@ -17,7 +17,8 @@ export const latestFirst = 'observed_at DESC, seq DESC, revision DESC, position 
  */
 export class LatestSnapshot {
   private journalRows = 0;
-  private deletedBefore = none;
+  /** Readings from before this time are no longer kept. */
+  deletedBefore = none;
 
   constructor(
     private readonly connection: DuckDBConnection,

@@ -1,16 +1,18 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { TimeOfResolution } from '../telemetry-store.port.js';
 import type { Compaction } from './compaction.js';
 import type { GroupQueue } from './group-queue.js';
 import type { GroupWriter } from './group-writer.js';
 import type { LatestSnapshot } from './latest-snapshot.js';
 import { late, type Part, type Parts } from './parts.js';
+import type { Rollups } from './rollups.js';
 
 /** A day is closed this long after its end: until then its late readings are expected. */
 const closesAfterMs = 26 * 3_600_000;
 /** A part that was appended to a moment ago is not closed: a rebuild may be filling it. */
 const quietMs = 600_000;
 
-/** What happens beside appends: parts are sealed, the latest map is written down, parts are sorted, old days go. */
+/** What happens beside appends: parts are sealed, the latest map is written down, parts are sorted and rolled up, old days go. */
 export class Maintenance {
   private running: Promise<unknown> = Promise.resolve();
   private next: Promise<void> | undefined;
@@ -21,6 +23,7 @@ export class Maintenance {
     private readonly connection: DuckDBConnection,
     private readonly state: { parts: Parts; snapshot: LatestSnapshot; writer: GroupWriter; queue: GroupQueue },
     private readonly compaction: Compaction,
+    private readonly rollups: Rollups,
     /** Rows after which an open part is sealed. */
     private readonly partRows: number,
   ) {}
@@ -43,11 +46,18 @@ export class Maintenance {
     await this.state.snapshot.write(this.state.writer.storedAt);
   }
 
-  /** Drops the days that end before `before`; returns how many. */
-  deleteBefore(before: number): Promise<number> {
+  /** Drops the days that end before `before`, each rolled up as far as roll-ups are kept; returns how many. */
+  deleteBefore(before: TimeOfResolution): Promise<number> {
     const { parts, queue, snapshot, writer } = this.state;
+    const midnight = (at: number) => parts.dayOf(at).from;
     return this.serialised(async () => {
-      const cut = parts.dayOf(before).from;
+      const cut = midnight(before.reading);
+      for (const part of parts.all().filter((p) => p.to <= cut && p.day !== late && p.state === 'open')) {
+        await this.sealPart(part);
+      }
+      await this.rollups.completeBefore(cut);
+      // From here on the roll-ups answer: what a crash leaves of the readings is no day that could be rolled up again.
+      await snapshot.deleteBefore(cut);
       const days = new Set<string>();
       await queue.exclusive(async () => {
         for (const part of parts.all().filter((p) => p.to <= cut && p.rows > 0)) {
@@ -59,7 +69,7 @@ export class Maintenance {
           await parts.deleteRowsBefore(this.connection, part, cut);
         }
       });
-      await snapshot.deleteBefore(cut);
+      await this.rollups.deleteBefore({ reading: cut, hour: midnight(before.hour), day: midnight(before.day) });
       await this.compaction.drop();
       return days.size;
     });
@@ -76,6 +86,7 @@ export class Maintenance {
         }
         await this.connection.run('DELETE FROM names; DELETE FROM cursors');
         await snapshot.clear();
+        await this.rollups.clear();
         queue.clear();
         forget();
         await this.compaction.drop();
@@ -88,24 +99,28 @@ export class Maintenance {
     await this.seal(now);
     await this.state.queue.exclusive(() => this.state.queue.trimCursors());
     await this.state.snapshot.write(this.state.writer.storedAt);
-    await this.compaction.run(
-      (part) => this.isClosed(part, now),
-      () => this.stopping,
-    );
+    const isClosed = (part: Part) => this.isClosed(part, now);
+    const stopped = () => this.stopping;
+    await this.compaction.run(isClosed, stopped);
+    await this.rollups.run(isClosed, stopped);
   }
 
   private async seal(now: number): Promise<void> {
-    const { parts, queue, writer } = this.state;
+    const { parts } = this.state;
     for (const part of parts.all().filter((p) => p.state === 'open' && p.rows > 0)) {
       const quiet = part.touchedAt + quietMs < now;
       const ripe = part.rows >= this.partRows || (quiet && (part.day === late || part.to + closesAfterMs < now));
-      if (!ripe) continue;
-      await queue.exclusive(async () => {
-        writer.release(part);
-        part.state = 'sealed';
-        await parts.update(this.connection, part);
-      });
+      if (ripe) await this.sealPart(part);
     }
+  }
+
+  private async sealPart(part: Part): Promise<void> {
+    const { parts, queue, writer } = this.state;
+    await queue.exclusive(async () => {
+      writer.release(part);
+      part.state = 'sealed';
+      await parts.update(this.connection, part);
+    });
   }
 
   private isClosed(part: Part, now: number): boolean {

@@ -48,9 +48,7 @@ export class Parts {
       rows: 0,
       touchedAt: 0,
     }));
-    for (const part of this.parts) {
-      this.nextNumber = Math.max(this.nextNumber, Number(part.name.split('_').at(-1)) + 1);
-    }
+    for (const part of this.parts) this.neverAgain(part.name);
     for (const part of this.parts.filter((p) => p.state === 'obsolete')) await this.drop(connection, part);
     for (const part of this.parts) await this.measure(connection, part);
   }
@@ -93,6 +91,12 @@ export class Parts {
     this.nextNumber += 1;
     const nowhere = { from: Number.MAX_SAFE_INTEGER, to: Number.MIN_SAFE_INTEGER };
     return { name, kind, day, ...nowhere, state, suspect: false, rows: 0, touchedAt: 0 };
+  }
+
+  /** Keeps a part's name from being given to another. */
+  neverAgain(name: string): void {
+    const number = Number(name.split('_').at(-1));
+    if (number >= this.nextNumber) this.nextNumber = number + 1;
   }
 
   add(part: Part): void {

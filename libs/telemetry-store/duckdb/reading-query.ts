@@ -18,8 +18,11 @@ export const identity = `device, metric, observed_at, seq,
 export const bestFirst = 'revision DESC, stored_at, position, slot';
 
 /** The rows of parts that meet a condition, each identity once; only parts under suspicion pay for that. */
-export function readingsSql(parts: readonly Part[], where: string): string {
-  const all = parts.map((p) => `SELECT ${columns.join(', ')} FROM ${p.name} WHERE ${where}`).join('\nUNION ALL\n');
+export function readingsSql(parts: readonly Part[], where: string | ((part: Part) => string)): string {
+  const condition = typeof where === 'string' ? () => where : where;
+  const all = parts
+    .map((p) => `SELECT ${columns.join(', ')} FROM ${p.name} WHERE ${condition(p)}`)
+    .join('\nUNION ALL\n');
   if (!parts.some((p) => p.suspect)) return all;
   return `SELECT * FROM (${all}) QUALIFY row_number() OVER (PARTITION BY ${identity} ORDER BY ${bestFirst}) = 1`;
 }

@@ -9,8 +9,8 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 
-/** The format this release writes and reads. A store with another one is refused, never guessed at. */
-export const storeFormat = 2;
+/** The format this release writes. Older ones are upgraded where they lie; any other is refused, never guessed at. */
+export const storeFormat = 3;
 
 /**
  * Stands for "none" in numeric columns (sequence, device time): a NULL costs a bit mask per value on the way in.
@@ -88,6 +88,51 @@ export const cursorColumns = ['position', 'passed', 'messages', 'rejected'] as c
 /** Of each source the highest. */
 export const highestCursors = `SELECT source, ${cursorColumns.map((name) => `max(${name}) AS ${name}`).join(', ')} FROM cursors GROUP BY source`;
 
+/** The tables of roll-ups. */
+export const rollupTables = { hour: 'rollup_hours', day: 'rollup_days' } as const;
+
+/**
+ * What is kept of the readings of a device's metric in an hour or a day, those apart that no rule may judge. `readings`
+ * counts all, the rest is about numbers (booleans are 0 and 1) and NULL where there is none: how many, their sum, least and
+ * greatest, the first and the last with their times, and the growth between them, NULL where there is one only.
+ */
+export const rollupColumns = [
+  'device',
+  'metric',
+  'begins_at',
+  'readings',
+  'numbers',
+  'total',
+  'least',
+  'greatest',
+  'opening',
+  'opened_at',
+  'closing',
+  'closed_at',
+  'growth',
+] as const;
+
+const rollupColumnsSql = rollupColumns
+  .map((name) => `${name} ${['device', 'metric', 'readings', 'numbers'].includes(name) ? 'INTEGER' : 'DOUBLE'}`)
+  .join(', ');
+
+const tablesOfRollups = [
+  `CREATE TABLE ${rollupTables.hour} (${rollupColumnsSql})`,
+  `CREATE TABLE ${rollupTables.day} (${rollupColumnsSql})`,
+  // Local days that are rolled up, and the names of the parts that they were made of.
+  'CREATE TABLE rolled_days (day VARCHAR, from_at DOUBLE, to_at DOUBLE, sources VARCHAR)',
+  // From when on roll-ups are kept, and how many are not in the order of devices yet.
+  'CREATE TABLE rollup_marks (resolution VARCHAR, kept_from DOUBLE, unsorted DOUBLE)',
+  `INSERT INTO rollup_marks VALUES ('hour', ${none}, 0), ('day', ${none}, 0)`,
+];
+
+/** By format, what makes the next one of it. */
+export const upgrades: Readonly<Record<number, readonly string[]>> = {
+  // What was stored before is not counted.
+  1: cursorColumns.slice(1).map((name) => `ALTER TABLE cursors ADD COLUMN ${name} DOUBLE DEFAULT 0`),
+  2: tablesOfRollups,
+};
+
 /** Everything but the parts. */
 export const fixedTables = [
   'CREATE TABLE store (format INTEGER, time_zone VARCHAR)',
@@ -97,6 +142,7 @@ export const fixedTables = [
   `CREATE TABLE parts (name VARCHAR, kind VARCHAR, day VARCHAR, from_at DOUBLE, to_at DOUBLE, state VARCHAR, suspect BOOLEAN)`,
   `CREATE TABLE latest (${columnsSql('readings')})`,
   'CREATE TABLE latest_mark (stored_at DOUBLE, deleted_before DOUBLE)',
+  ...tablesOfRollups,
 ];
 
 /** A lane and partition as one integer. */

@@ -16,7 +16,8 @@ import { Maintenance } from './maintenance.js';
 import { Parts } from './parts.js';
 import { QueryPool } from './query-pool.js';
 import { readRange, storedReading } from './reading-query.js';
-import { fixedTables, laneAndPartition, none, readColumns, storeFormat } from './schema.js';
+import { Rollups } from './rollups.js';
+import { fixedTables, laneAndPartition, none, readColumns, storeFormat, upgrades } from './schema.js';
 import type { QueryRequest, StoreOptions, StoreRequest } from './store-protocol.js';
 
 /** DuckDB and everything kept beside it, in the one thread that owns them. */
@@ -25,7 +26,7 @@ export class StoreEngine {
     private readonly instance: DuckDBInstance,
     private readonly connections: { append: DuckDBConnection; maintain: DuckDBConnection },
     private readonly work: { queue: GroupQueue; pool: QueryPool; compaction: Compaction; maintenance: Maintenance },
-    private readonly state: { parts: Parts; dictionary: Dictionary; latest: LatestMap },
+    private readonly state: { parts: Parts; dictionary: Dictionary; latest: LatestMap; rollups: Rollups },
   ) {}
 
   /** Opens the store, or makes an empty one. Throws where its format is not ours. */
@@ -54,12 +55,15 @@ export class StoreEngine {
     const pool = new QueryPool(instance, options.queryConcurrency, options.queryTimeoutMs);
     await pool.open();
     const compaction = new Compaction(maintain, parts);
-    const maintenance = new Maintenance(maintain, { parts, snapshot, writer, queue }, compaction, options.partRows);
+    const rollups = new Rollups(maintain, parts, () => snapshot.deletedBefore, options.partRows / 2);
+    await rollups.load();
+    const state = { parts, snapshot, writer, queue };
+    const maintenance = new Maintenance(maintain, state, compaction, rollups, options.partRows);
     return new StoreEngine(
       instance,
       { append, maintain },
       { queue, pool, compaction, maintenance },
-      { parts, dictionary, latest },
+      { parts, dictionary, latest, rollups },
     );
   }
 
@@ -88,7 +92,7 @@ export class StoreEngine {
 
   private async query(request: QueryRequest): Promise<unknown> {
     const { pool, compaction } = this.work;
-    const { parts, dictionary } = this.state;
+    const { parts, dictionary, rollups } = this.state;
     switch (request.method) {
       case 'positions':
         return [...this.work.queue.cursors()].map(([source, cursor]) => ({
@@ -101,7 +105,7 @@ export class StoreEngine {
       case 'range':
         return compaction.guard(() => readRange(request.args[0], pool, parts, dictionary));
       case 'downsample':
-        return compaction.guard(() => downsample(request.args[0], pool, parts, dictionary));
+        return compaction.guard(() => downsample(request.args[0], pool, parts, rollups, dictionary));
       case 'frames':
         return compaction.guard(() => readFrames(request.args[0], pool, parts, dictionary));
       case 'frame':
@@ -129,7 +133,7 @@ export class StoreEngine {
   }
 }
 
-/** Makes the tables of a new store, or checks those of an old one. Returns the time zone that its days are cut in. */
+/** Makes the tables of a new store, or upgrades those of an old one. Returns the time zone that its days are cut in. */
 async function prepare(connection: DuckDBConnection, timeZone: string): Promise<string> {
   const [[tables]] = (await readColumns(
     connection,
@@ -147,10 +151,21 @@ async function prepare(connection: DuckDBConnection, timeZone: string): Promise<
     [],
     [],
   ])) as [number[], string[]];
-  if (formats[0] !== storeFormat) {
-    throw new Error(
-      `the telemetry store has format ${formats[0] ?? 'unknown'}; this release reads ${storeFormat}: run the release that wrote it, or move the folder away and rebuild from the stream`,
-    );
-  }
+  await upgrade(connection, formats[0]);
   return zones[0] ?? timeZone;
+}
+
+/** Brings a store of an older format to ours, one format after the other, each in a transaction. */
+async function upgrade(connection: DuckDBConnection, found: number | undefined): Promise<void> {
+  for (let format = found; format !== storeFormat; format += 1) {
+    const statements = format === undefined ? undefined : upgrades[format];
+    if (format === undefined || !statements) {
+      throw new Error(
+        `the telemetry store has format ${found ?? 'unknown'}; this release reads 1 to ${storeFormat}: run the release that wrote it, or move the folder away and rebuild from the stream`,
+      );
+    }
+    await connection.run('BEGIN');
+    for (const sql of [...statements, `UPDATE store SET format = ${format + 1}`]) await connection.run(sql);
+    await connection.run('COMMIT');
+  }
 }

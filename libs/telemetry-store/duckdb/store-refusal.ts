@@ -33,3 +33,8 @@ export function storeBusy(): StoreRefusal {
 export function queryTooLarge(detail: string): StoreRefusal {
   return new StoreRefusal(400, 'telemetry_query_too_large', detail);
 }
+
+/** A query for more detail than is kept. */
+export function resolutionGone(detail: string): StoreRefusal {
+  return new StoreRefusal(400, 'telemetry_resolution_gone', detail);
+}

@@ -98,8 +98,8 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
     return this.gate.run(() => readFrame(deviceKey, messageId, this.connection));
   }
 
-  deleteBefore(before: number): Promise<number> {
-    return deleteDaysBefore(before, this.calendar, this.connection);
+  deleteBefore({ reading }: Parameters<TelemetryStore['deleteBefore']>[0]): Promise<number> {
+    return deleteDaysBefore(reading, this.calendar, this.connection);
   }
 
   async clear(): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { qualityFlags } from '#libs/contracts';
-import { always, type ContractRun, dayMs, hour, values } from './contract-run.js';
+import { always, type ContractRun, dayMs, hour, keeping, values } from './contract-run.js';
 import { batchOf, dayStart, messageOf } from './messages.js';
 
 /** What is appended is stored once, as it was, under its identity. */
@@ -45,7 +45,7 @@ export function describeAppend(run: ContractRun): void {
       await run.store.append([batchOf([message], { position: 4, messagesBefore: 15 })]);
       const now = { ...place, position: 4, passed: 16, messages: 6, rejected: 2 };
       expect(await run.store.positions()).toEqual([now]);
-      await run.store.deleteBefore(dayStart + 3 * dayMs);
+      await run.store.deleteBefore(keeping(dayStart + 3 * dayMs));
       await run.reopen();
       expect(await run.store.positions()).toEqual([now]);
     });

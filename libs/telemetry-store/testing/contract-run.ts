@@ -1,13 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StoredReading, TelemetryStore } from '../telemetry-store.port.js';
+import { type Clock, systemClock } from '#libs/runtime';
+import type { StoredReading, TelemetryStore, TimeOfResolution } from '../telemetry-store.port.js';
 import { batchOf, dayStart, type messageOf } from './messages.js';
 
 /** How the suite gets at an adapter. */
 export interface TelemetryStoreHarness {
   /** A started store on the data in `dataDir`; called again on the same folder after a stop or a crash. */
-  open(dataDir: string): Promise<TelemetryStore>;
+  open(dataDir: string, clock: Clock): Promise<TelemetryStore>;
+  /** Has a store that was opened here do what it does beside appends, by the time of its clock. */
+  upkeep?(store: TelemetryStore): Promise<void>;
   /**
    * A script for a child process: given `dataDir`, it opens the store and appends `crashBatch(position)` for positions 1, 2,
    * 3..., sending each position to its parent once it is durable.
@@ -35,7 +38,7 @@ export class ContractRun {
 
   async start(): Promise<void> {
     this.dataDir = await mkdtemp(join(tmpdir(), 'telemetry-contract-'));
-    this.store = await this.harness.open(this.dataDir);
+    this.store = await this.harness.open(this.dataDir, systemClock);
     this.position = 0;
   }
 
@@ -45,9 +48,9 @@ export class ContractRun {
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
-  async reopen(): Promise<void> {
+  async reopen(clock: Clock = systemClock): Promise<void> {
     await this.store.stop();
-    this.store = await this.harness.open(this.dataDir);
+    this.store = await this.harness.open(this.dataDir, clock);
   }
 
   async append(...messages: ReturnType<typeof messageOf>[]): Promise<void> {
@@ -63,4 +66,9 @@ export class ContractRun {
 /** The values of readings, in their order. */
 export function values(readings: readonly StoredReading[]): unknown[] {
   return readings.map((reading) => reading.value);
+}
+
+/** What `deleteBefore` takes to delete readings from before a time, and keep all roll-ups. */
+export function keeping(reading: number): TimeOfResolution {
+  return { reading, hour: 0, day: 0 };
 }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import { always, type ContractRun, dayMs, hour, values } from './contract-run.js';
+import { systemClock } from '#libs/runtime';
+import { always, type ContractRun, dayMs, hour, keeping, values } from './contract-run.js';
 import { crashBatch, dayStart, messageOf } from './messages.js';
 
 /** What goes, and what must not: deletion, rebuild, a kill in the midst of appends. */
@@ -15,7 +16,7 @@ export function describeDeletion(run: ContractRun): void {
         await run.append(...many);
       }
       await run.append(messageOf({ deviceKey: 'old' }, { observedAt: dayStart, values: { level: 1 } }));
-      expect(await run.store.deleteBefore(dayStart + 2 * dayMs + 5 * hour)).toBe(2);
+      expect(await run.store.deleteBefore(keeping(dayStart + 2 * dayMs + 5 * hour))).toBe(2);
       const check = async () => {
         expect(values(await run.range('d'))).toEqual([2, 3, 4]);
         expect(await run.store.frames({ deviceKey: 'd', range: always, limit: 10 })).toHaveLength(3);
@@ -26,7 +27,7 @@ export function describeDeletion(run: ContractRun): void {
       await check();
       await run.reopen();
       await check();
-      expect(await run.store.deleteBefore(dayStart + 2 * dayMs)).toBe(0);
+      expect(await run.store.deleteBefore(keeping(dayStart + 2 * dayMs))).toBe(0);
     });
 
     it('empties the store for a rebuild from the stream', async () => {
@@ -47,7 +48,7 @@ export function describeDeletion(run: ContractRun): void {
   it('has all it acknowledged, once, after SIGKILL in the middle of appends', async () => {
     await run.store.stop();
     const acknowledged = await appendUntilKilled(run, 40);
-    run.store = await run.harness.open(run.dataDir);
+    run.store = await run.harness.open(run.dataDir, systemClock);
     const [reached] = await run.store.positions();
     expect(reached?.position).toBeGreaterThanOrEqual(acknowledged);
     for (let next = acknowledged; next <= acknowledged + 3; next += 1) await run.store.append([crashBatch(next)]);

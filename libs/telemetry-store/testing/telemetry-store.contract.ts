@@ -4,6 +4,7 @@ import { ContractRun, type TelemetryStoreHarness } from './contract-run.js';
 import { describeDeletion } from './deletion.contract.js';
 import { describeDownsample } from './downsample.contract.js';
 import { describeQueries } from './query.contract.js';
+import { describeRollups } from './rollup.contract.js';
 
 /** The contract of the telemetry-store port, to be run against every adapter. */
 export function describeTelemetryStore(name: string, harness: TelemetryStoreHarness): void {
@@ -15,6 +16,7 @@ export function describeTelemetryStore(name: string, harness: TelemetryStoreHarn
     describeAppend(run);
     describeQueries(run);
     describeDownsample(run);
+    if (harness.upkeep) describeRollups(run);
     describeDeletion(run);
   });
 }
