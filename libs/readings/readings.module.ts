@@ -14,12 +14,12 @@ import { ReadingsController } from './readings.controller.js';
 import { ReadingsService } from './readings.service.js';
 import { ReadingsStage } from './readings.stage.js';
 import { ReadingsRebuild } from './readings-rebuild.js';
-import { ReadingsRetention } from './readings-retention.js';
+import { ReadingsUpkeep } from './readings-upkeep.js';
 
 /** readings -> telemetry store. */
 @Module({
   controllers: [ReadingsStage],
-  providers: [configProvider(readingsConfig), MissingReadings, ReadingsRebuild, ReadingsRetention],
+  providers: [configProvider(readingsConfig), MissingReadings, ReadingsRebuild, ReadingsUpkeep],
 })
 export class ReadingsStageModule {}
 
@@ -27,6 +27,13 @@ export class ReadingsStageModule {}
 @Module({
   imports: [AccessApiModule, DevicesModule],
   controllers: [ReadingFeedController, ReadingsController, FramesController],
-  providers: [configProvider(readingsConfig), ReadingsService, FramesService, ReadingFeed, FeedPasses, ReadingStreams],
+  providers: [
+    configProvider(readingsConfig),
+    ReadingsService,
+    FramesService,
+    ReadingFeed,
+    FeedPasses,
+    ReadingStreams,
+  ],
 })
 export class ReadingsApiModule {}

@@ -1,4 +1,4 @@
-import type { Resolution, TimeOfResolution, TimeRange } from './telemetry-store.port.js';
+import type { Aggregation, Resolution, TimeOfResolution, TimeRange } from './telemetry-store.port.js';
 
 /** A stretch of a range, and what answers for it. Of roll-ups, those that begin in it. */
 export interface Stretch extends TimeRange {
@@ -9,6 +9,14 @@ export interface Stretch extends TimeRange {
 export interface SteppedRange {
   range: TimeRange;
   steps?: { stepMs: number; originMs: number };
+}
+
+/** A question for a series, as far as its plan depends on it. */
+export interface SeriesQuestion {
+  range: TimeRange;
+  stepMs: number;
+  originMs: number;
+  aggregation: Aggregation;
 }
 
 /** What there is to answer from. */
@@ -23,6 +31,8 @@ export interface RollupCoverage {
 export type SeriesPlan =
   | { kind: 'stretches'; stretches: Stretch[] }
   | { kind: 'too_fine'; kept: 'hour' | 'day'; before: number };
+
+const dayMs = 86_400_000;
 
 /** Roll-ups of an hour begin with the local day and every hour after that; the last of a day may be shorter. */
 export const hourMs = 3_600_000;
@@ -62,6 +72,25 @@ export function planSeries(question: SteppedRange, coverage: RollupCoverage): Se
   }
   add('reading', planned, range.to);
   return { kind: 'stretches', stretches };
+}
+
+/** The same for a question: for growth, also of the time before its range, as far as that is kept. */
+export function planQuestion(question: SeriesQuestion, coverage: RollupCoverage): SeriesPlan {
+  const { range } = question;
+  const plan = planSeries({ range, steps: question }, coverage);
+  if (plan.kind === 'too_fine') return plan;
+  const before = planSeries({ range: { from: lookedAtFrom(question), to: range.from } }, coverage);
+  if (before.kind === 'too_fine') return plan;
+  return { kind: 'stretches', stretches: [...before.stretches, ...plan.stretches] };
+}
+
+/**
+ * From when on readings matter to a question. A counter's reading before the range is looked for so far back: two steps, at
+ * least two days, at most 32.
+ */
+export function lookedAtFrom({ aggregation, range, stepMs }: SeriesQuestion): number {
+  if (aggregation !== 'increase') return range.from;
+  return range.from - Math.min(Math.max(2 * stepMs, 2 * dayMs), 32 * dayMs);
 }
 
 /** What to tell the one who asked for steps that are too fine. */

@@ -28,3 +28,8 @@ export function queryTimedOut(timeoutMs: number): PlatformError {
 export function queryTooLarge(detail: string): PlatformError {
   return invalid('telemetry_query_too_large', detail);
 }
+
+/** 400 for a query for more detail than is kept. */
+export function resolutionGone(detail: string): PlatformError {
+  return invalid('telemetry_resolution_gone', detail);
+}

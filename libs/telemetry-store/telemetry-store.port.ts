@@ -166,6 +166,12 @@ export interface TelemetryStore {
   frame(deviceKey: string, messageId: string): Promise<StoredFrame | undefined>;
 
   /**
+   * Brings roll-ups up to date, newest day first; called now and then, by one process at a time. Ends early when `goOn`, which
+   * is asked between parts, says so. Does nothing where the store rolls up by itself.
+   */
+  rollUp(goOn: () => boolean): Promise<void>;
+
+  /**
    * Deletes readings observed and frames received before `before.reading`, and roll-ups of hours and of days from before
    * theirs, in whole days: the day that a time lies in stays. What goes has been rolled up. Returns how many days of readings
    * and frames went.

@@ -1,4 +1,4 @@
-import { planSeries, type RollupCoverage, type Stretch, tooFineDetail } from '../series-plan.js';
+import { lookedAtFrom, planQuestion, type RollupCoverage, type Stretch, tooFineDetail } from '../series-plan.js';
 import type { Aggregation, Bucket, TelemetryStore, TimeRange } from '../telemetry-store.port.js';
 import type { Dictionary } from './dictionary.js';
 import { late, type Part, type Parts } from './parts.js';
@@ -16,10 +16,7 @@ interface Group {
 }
 
 const maxBuckets = 200_000;
-const dayMs = 86_400_000;
 const quarterMs = 900_000;
-/** How far before the range a counter's previous reading is looked for: two steps, at least two days, at most 32. */
-const lookBack = (stepMs: number) => Math.min(Math.max(2 * stepMs, 2 * dayMs), 32 * dayMs);
 
 const expressions: Record<Exclude<Aggregation, 'increase'>, string> = {
   min: 'min(least)',
@@ -49,7 +46,7 @@ export async function downsample(
       `${query.deviceKeys.length} devices with ${buckets} buckets each are more than ${maxBuckets}: ask for larger steps, a shorter range or fewer devices.`,
     );
   }
-  const coverage = rollups.coverage({ from: startOf(query), to: query.range.to });
+  const coverage = rollups.coverage({ from: lookedAtFrom(query), to: query.range.to });
   const stretches = stretchesOf(query, coverage);
   const values = new Map<number, Map<number, number | null>>();
   const metric = dictionary.find('metric', query.metric);
@@ -76,17 +73,11 @@ export async function downsample(
   );
 }
 
-/** What answers for the range and, for growth, for the time before it. Throws where the steps are too fine for what is kept. */
+/** What answers for the question. Throws where its steps are too fine for what is kept. */
 function stretchesOf(query: DownsampleQuery, coverage: RollupCoverage): Stretch[] {
-  const plan = planSeries({ range: query.range, steps: query }, coverage);
+  const plan = planQuestion(query, coverage);
   if (plan.kind === 'too_fine') throw resolutionGone(tooFineDetail(plan));
-  const from = startOf(query);
-  const before = planSeries({ range: { from, to: query.range.from } }, coverage);
-  return before.kind === 'too_fine' ? plan.stretches : [...before.stretches, ...plan.stretches];
-}
-
-function startOf({ aggregation, range, stepMs }: DownsampleQuery): number {
-  return aggregation === 'increase' ? range.from - lookBack(stepMs) : range.from;
+  return plan.stretches;
 }
 
 /**

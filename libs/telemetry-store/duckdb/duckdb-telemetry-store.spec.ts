@@ -1,4 +1,5 @@
-import { describeTelemetryStore, openTestTelemetryStore } from '#libs/telemetry-store/testing';
+import { openTestTelemetryStore } from '#libs/telemetry-store/testing';
+import { describeTelemetryStore } from '../testing/telemetry-store.contract.js';
 import type { DuckdbTelemetryStore } from './duckdb-telemetry-store.js';
 
 describeTelemetryStore('duckdb', {

@@ -127,6 +127,9 @@ export class DuckdbTelemetryStore implements TelemetryStore {
     return this.ask({ method: 'frame', args });
   }
 
+  /** Days are rolled up where they are sorted, in the thread that owns DuckDB. */
+  async rollUp(): Promise<void> {}
+
   deleteBefore(...args: Parameters<TelemetryStore['deleteBefore']>): Promise<number> {
     return this.ask({ method: 'deleteBefore', args }, longTimeoutMs);
   }

@@ -93,7 +93,8 @@ const unmodelled = (message: NormalisedMessage) => {
       expect(selected).toHaveLength(corpus.length);
       expect(await store.frames({ deviceKey, range: always, limit: 10 })).toHaveLength(1);
     }
-    expect((await ask('SHOW MEASUREMENTS')).flat().sort()).toEqual(['days', 'frames', 'positions', 'readings']);
+    const measurements = ['days', 'frames', 'late', 'positions', 'readings', 'rolled_days'];
+    expect((await ask('SHOW MEASUREMENTS')).flat().sort()).toEqual(measurements);
     expect((await ask('SHOW TAG KEYS FROM readings')).flat()).toEqual(['device', 'kind', 'metric', 'revision']);
     expect((await ask('SHOW FIELD KEYS FROM readings')).map(([name]) => name)).toEqual(['about', 'text', 'value']);
   });
@@ -324,8 +325,8 @@ const unmodelled = (message: NormalisedMessage) => {
     const store = await open({ metrics });
     const values = { level: 1, note: 'a', open: true };
     await store.append([batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values })], { position: 1 })]);
-    // Three of readings, one of frames, of positions and of days.
-    expect(await metrics.render()).toMatch(/telemetry_store_series 6\n/);
+    // Three of readings; one of frames, of positions, of days, of the device that is late and of the days it is late for.
+    expect(await metrics.render()).toMatch(/telemetry_store_series 8\n/);
   });
 
   it('warns of a server that acknowledges before its disk has it', async () => {

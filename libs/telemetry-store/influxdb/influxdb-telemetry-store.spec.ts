@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
-import { describeTelemetryStore, influxql, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { influxql, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { describeTelemetryStore } from '../testing/telemetry-store.contract.js';
 
 const offer = serverOffer('influxdb');
 
@@ -13,11 +14,12 @@ const offer = serverOffer('influxdb');
   afterAll(() => server.stop());
 
   describeTelemetryStore('influxdb', {
-    open: async (dataDir) => {
-      const store = testInfluxdbStore({ url: server.url, database: basename(dataDir) });
+    open: async (dataDir, clock) => {
+      const store = testInfluxdbStore({ url: server.url, database: basename(dataDir), clock });
       await store.start();
       return store;
     },
+    upkeep: (store) => store.rollUp(() => true),
     crashScript: new URL('./append-until-killed.child.js', import.meta.url),
     crashArguments: () => [server.url],
     discard: async (dataDir) => void (await influxql(server.url, '', `DROP DATABASE "${basename(dataDir)}"`)),

@@ -11,6 +11,9 @@ import { LatestQuery } from './latest-query.js';
 import { PointWriter } from './point-writer.js';
 import { QueryGate } from './query-gate.js';
 import { readRange } from './range-query.js';
+import { RollupBooks } from './rollup-books.js';
+import { RollupMaker } from './rollup-maker.js';
+import { Rollups } from './rollups.js';
 import { SeriesAdmission } from './series-admission.js';
 import { ServerWatch } from './server-watch.js';
 import { StoreBooks } from './store-books.js';
@@ -30,6 +33,8 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
   private readonly books: StoreBooks;
   /** Urgent entries never wait behind bulk ones. */
   private readonly commits: { urgent: GroupCommit; bulk: GroupCommit };
+  private readonly rollupBooks: RollupBooks;
+  private readonly rollups: Rollups;
   private readonly latestQuery: LatestQuery;
   private readonly watch: ServerWatch;
   private readonly gate: QueryGate;
@@ -44,6 +49,8 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
     this.books = new StoreBooks(this.connection, this.writer, admission, this.calendar, metrics);
     const commit = () => new GroupCommit(this.writer, this.books, clock);
     this.commits = { urgent: commit(), bulk: commit() };
+    this.rollupBooks = new RollupBooks(this.connection, this.writer, this.calendar);
+    this.rollups = new Rollups(this.rollupBooks, new RollupMaker(this.connection, this.writer), clock);
     this.latestQuery = new LatestQuery(this.connection, clock);
     this.watch = new ServerWatch(this.connection, clock, logger, metrics);
     this.gate = new QueryGate(queryConcurrency);
@@ -87,7 +94,7 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
   }
 
   downsample(query: Parameters<TelemetryStore['downsample']>[0]): ReturnType<TelemetryStore['downsample']> {
-    return this.gate.run(() => downsample(query, this.connection));
+    return this.gate.run(() => downsample(query, this.connection, this.rollupBooks));
   }
 
   frames(query: Parameters<TelemetryStore['frames']>[0]): ReturnType<TelemetryStore['frames']> {
@@ -98,8 +105,13 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
     return this.gate.run(() => readFrame(deviceKey, messageId, this.connection));
   }
 
-  deleteBefore({ reading }: Parameters<TelemetryStore['deleteBefore']>[0]): Promise<number> {
-    return deleteDaysBefore(reading, this.calendar, this.connection);
+  rollUp(goOn: () => boolean): Promise<void> {
+    return this.rollups.run(goOn);
+  }
+
+  deleteBefore(before: Parameters<TelemetryStore['deleteBefore']>[0]): Promise<number> {
+    const { calendar, connection, rollups, rollupBooks: books } = this;
+    return deleteDaysBefore(before, { calendar, connection, rollups, books });
   }
 
   async clear(): Promise<void> {

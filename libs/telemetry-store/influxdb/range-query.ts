@@ -19,6 +19,12 @@ const maxRowsAtOnce = 200_000;
 /** Rows beyond what is wanted, for revisions that are hidden and for the millisecond that a limit cuts. */
 const spareRows = 64;
 
+/** The readings of a device in a range, and where to look for them. */
+interface WindowsQuery extends Pick<RangeQuery, 'deviceKey' | 'metrics' | 'range'> {
+  /** Leaves out metrics that share their device's series. */
+  ownSeriesOnly?: boolean;
+}
+
 /** A part of a range: its readings, and up to where it is complete (exclusive). */
 interface Window {
   readings: StoredReading[];
@@ -45,7 +51,7 @@ export async function readRange(query: RangeQuery, connection: InfluxConnection)
 
 /** A range in parts that are each complete and in order; never cuts through a millisecond. */
 export async function* windows(
-  query: Pick<RangeQuery, 'deviceKey' | 'metrics' | 'range'>,
+  query: WindowsQuery,
   rows: number,
   connection: InfluxConnection,
 ): AsyncGenerator<StoredReading[]> {
@@ -68,7 +74,7 @@ export async function* windows(
 }
 
 async function readWindow(
-  { deviceKey, metrics }: Pick<RangeQuery, 'deviceKey' | 'metrics'>,
+  { deviceKey, metrics, ownSeriesOnly = false }: Omit<WindowsQuery, 'range'>,
   range: TimeRange,
   limit: number,
   connection: InfluxConnection,
@@ -78,7 +84,9 @@ async function readWindow(
   const selected = metrics ? ` AND ${anyOf('metric', metrics)}` : '';
   const [own, shared] = await Promise.all([
     connection.ask(`SELECT ${readingColumns} FROM ${measurements.readings} WHERE ${where}${selected} ${rest}`),
-    connection.ask(`SELECT ${overflowColumns} FROM ${measurements.overflow} WHERE ${where} ${rest}`),
+    ownSeriesOnly
+      ? []
+      : connection.ask(`SELECT ${overflowColumns} FROM ${measurements.overflow} WHERE ${where} ${rest}`),
   ]);
   const completeTo = Math.min(completeUpTo(own, limit, range.to), completeUpTo(shared, limit, range.to));
   const wanted = metrics && new Set(metrics);

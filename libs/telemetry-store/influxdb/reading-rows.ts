@@ -87,6 +87,12 @@ export function isLater(a: StoredReading, b: StoredReading): boolean {
   return compareMessages(a.messageId, b.messageId) > 0;
 }
 
+/** What a reading counts as in a series; undefined where it is only counted. */
+export function numericValue({ value }: StoredReading): number | undefined {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  return typeof value === 'number' ? value : undefined;
+}
+
 /** Finds columns of rows by name, where tags of the series count as columns. */
 export function columnsOf({ columns, tags }: Series): (row: Row, name: string) => Row[number] {
   const places = new Map(columns.map((name, place) => [name, place]));

@@ -1,9 +1,10 @@
 import { type Lane, parseMessageId } from '#libs/contracts';
 
 /**
- * Measurements of the store. `readings` and `overflow` hold readings, `frames` the raw ledger; the others are small and keep
- * the store's own books: `positions` reached, local `days` that hold something, unmodelled metrics `admitted` to series of
- * their own.
+ * Measurements of the store. `readings` and `overflow` hold readings, `frames` the raw ledger, `rollup_hours` and `rollup_days`
+ * roll-ups; the others are small and keep the store's own books: `positions` reached, local `days` that hold something,
+ * unmodelled metrics `admitted` to series of their own, `rolled_days`, devices with readings that came `late` for theirs, and
+ * from when on what is `kept`.
  */
 export const measurements = {
   readings: 'readings',
@@ -12,6 +13,11 @@ export const measurements = {
   positions: 'positions',
   days: 'days',
   admitted: 'admitted',
+  rollupHours: 'rollup_hours',
+  rollupDays: 'rollup_days',
+  rolledDays: 'rolled_days',
+  late: 'late',
+  kept: 'kept',
 } as const;
 
 /** The type of a value, part of its series. What no rule may judge is in series apart, so that aggregates leave it out. */

@@ -3,6 +3,7 @@ import type { Metrics } from '#libs/runtime';
 import type { Day, DayCalendar } from '../day-calendar.js';
 import type { StoredUpTo } from '../telemetry-store.port.js';
 import type { InfluxConnection } from './influx-connection.js';
+import { lateMarks } from './late-marks.js';
 import type { PointWriter } from './point-writer.js';
 import type { MessageLines } from './reading-lines.js';
 import { measurements, nanoseconds, positionTime, sourceKey } from './schema.js';
@@ -75,14 +76,16 @@ export class StoreBooks {
     this.learnedAt = now;
   }
 
-  /** Enters what the lines, which are stored, bring. The positions come last: they say that all before is there. */
+  /** Enters what the lines, which were stored before `now`, bring. The positions come last: they say that all before is there. */
   async enter(moved: readonly StoredUpTo[], lines: MessageLines, now: number): Promise<void> {
     const days = this.daysToMark(lines, now);
     const admissions = this.admission.pending(now);
     const marks = [...days.values()].map(({ from }) => ({
       line: `${measurements.days} marked=${now} ${nanoseconds(from)}`,
     }));
-    await this.write([...marks, ...admissions.lines]);
+    const late = lateMarks(lines, this.calendar, now);
+    await this.write([...marks, ...admissions.lines, ...late.devices]);
+    if (late.days.length > 0) await this.write(late.days);
     await this.write(
       moved.map((book) => {
         const fields = bookFields.map((name) => `${name}=${book[name]}`).join(',');

@@ -10,7 +10,7 @@ export interface TelemetryStoreHarness {
   /** A started store on the data in `dataDir`; called again on the same folder after a stop or a crash. */
   open(dataDir: string, clock: Clock): Promise<TelemetryStore>;
   /** Has a store that was opened here do what it does beside appends, by the time of its clock. */
-  upkeep?(store: TelemetryStore): Promise<void>;
+  upkeep(store: TelemetryStore): Promise<void>;
   /**
    * A script for a child process: given `dataDir`, it opens the store and appends `crashBatch(position)` for positions 1, 2,
    * 3..., sending each position to its parent once it is durable.

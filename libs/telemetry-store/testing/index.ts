@@ -1,5 +1,4 @@
 export type { TelemetryStoreHarness } from './contract-run.js';
 export * from './messages.js';
-export * from './telemetry-store.contract.js';
 export * from './test-influxdb-store.js';
 export * from './test-telemetry-store.js';

@@ -41,7 +41,7 @@ export function describeRollups(run: ContractRun): void {
     };
     const upkeep = async () => {
       await clock.advance(hour);
-      await run.harness.upkeep?.(run.store);
+      await run.harness.upkeep(run.store);
     };
     const ask = (question: SeriesQuestion) =>
       run.store.downsample({ deviceKeys: [...devices, 'stranger'], metric: 'total', ...question });

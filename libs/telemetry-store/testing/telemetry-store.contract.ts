@@ -16,7 +16,7 @@ export function describeTelemetryStore(name: string, harness: TelemetryStoreHarn
     describeAppend(run);
     describeQueries(run);
     describeDownsample(run);
-    if (harness.upkeep) describeRollups(run);
+    describeRollups(run);
     describeDeletion(run);
   });
 }
