@@ -230,6 +230,25 @@ describe('readings over REST', () => {
     expect([foreign.received(), other.received()]).toEqual([0, 0]);
     for (const one of [events, foreign, other]) await one.close();
   });
+
+  it('says from when on readings are kept, and answers for earlier from roll-ups', async () => {
+    const { body } = await get<{ keptFrom: string }>(`/devices/${id}/readings?from=${iso(0)}&to=${iso(hour)}`);
+    const keptMs = Date.now() - Date.parse(body.keptFrom);
+    expect(keptMs).toBeGreaterThanOrEqual(400 * 24 * hour);
+    expect(keptMs).toBeLessThanOrEqual(401 * 24 * hour);
+    await store.deleteBefore({ reading: dayStart + 24 * hour, hour: 0, day: 0 });
+    const series = (step: string) =>
+      get<{ code?: string; detail?: string; buckets?: { value: number | null }[] }>(
+        `/devices/${id}/series?metric=metering.water.total&from=${iso(0)}&to=${iso(3 * hour)}&step=${step}`,
+      );
+    const hours = await series('PT1H');
+    expect(hours.status).toBe(200);
+    expect(hours.body.buckets?.map(({ value }) => value)).toEqual([5, 6, null]);
+    const quarters = await series('PT15M');
+    expect(quarters.status).toBe(400);
+    expect(quarters.body.code).toBe('telemetry_resolution_gone');
+    expect(quarters.body.detail).toContain('PT1H');
+  });
 });
 
 /** A reader of a live stream; `next` resolves with the next event. */

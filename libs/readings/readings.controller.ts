@@ -1,14 +1,12 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, type Principal, Requires } from '#libs/access';
-import type { Page } from '#libs/runtime';
 import {
   LatestListView,
   LatestQuery,
   LatestView,
   ReadingPage,
   ReadingsQuery,
-  type ReadingView,
   SeriesQuery,
   SeriesView,
 } from './readings.dto.js';
@@ -48,7 +46,7 @@ export class ReadingsController {
     @CurrentPrincipal() principal: Principal,
     @Param('id') id: string,
     @Query() query: ReadingsQuery,
-  ): Promise<Page<ReadingView>> {
+  ): Promise<ReadingPage> {
     return this.service.page(principal, id, query);
   }
 

@@ -207,7 +207,13 @@ export class ReadingView {
 }
 
 /** A page of readings. */
-export class ReadingPage extends pageOf(ReadingView) {}
+export class ReadingPage extends pageOf(ReadingView) {
+  @ApiProperty({
+    format: 'date-time',
+    description: 'Readings observed before are no longer kept: of an earlier range only series answer, from roll-ups.',
+  })
+  keptFrom: string;
+}
 
 /** The latest reading of every metric of a device. */
 export class LatestView {

@@ -6,6 +6,7 @@ import { FeedPasses } from './feed-passes.js';
 import { FramesController } from './frames.controller.js';
 import { FramesService } from './frames.service.js';
 import { MissingReadings } from './missing-readings.js';
+import { ReadingDays } from './reading-days.js';
 import { ReadingFeedController } from './reading-feed.controller.js';
 import { ReadingFeed } from './reading-feed.js';
 import { ReadingStreams } from './reading-streams.js';
@@ -29,6 +30,7 @@ export class ReadingsStageModule {}
   controllers: [ReadingFeedController, ReadingsController, FramesController],
   providers: [
     configProvider(readingsConfig),
+    ReadingDays,
     ReadingsService,
     FramesService,
     ReadingFeed,

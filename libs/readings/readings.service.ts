@@ -2,10 +2,9 @@ import { Inject } from '@nestjs/common';
 import type { Principal } from '#libs/access';
 import { parseMessageId } from '#libs/contracts';
 import { type KnownDevice, ProductCatalogue, VisibleDevices } from '#libs/devices';
-import { CLOCK, type Clock, decodeCursor, type Page, type RuntimeConfig, runtimeConfig, toPage } from '#libs/runtime';
+import { CLOCK, type Clock, decodeCursor, toPage } from '#libs/runtime';
 import {
   type Aggregation,
-  DayCalendar,
   type StoredReading,
   TELEMETRY_STORE,
   type TelemetryStore,
@@ -13,8 +12,9 @@ import {
   withoutSequence,
 } from '#libs/telemetry-store';
 import { durationMs } from './duration.js';
+import { ReadingDays } from './reading-days.js';
 import { propertyOf, readingView, rfc3339 } from './reading-views.js';
-import type { LatestView, ReadingsQuery, ReadingView, SeriesQuery, SeriesView } from './readings.dto.js';
+import type { LatestView, ReadingPage, ReadingsQuery, ReadingView, SeriesQuery, SeriesView } from './readings.dto.js';
 import { cursorInvalid, rangeInvalid, stepInvalid } from './readings.errors.js';
 
 const dayMs = 86_400_000;
@@ -25,17 +25,13 @@ const defaultAggregations = { counter: 'increase', gauge: 'mean', state: 'last' 
 
 /** Questions about readings, answered for one principal. */
 export class ReadingsService {
-  private readonly calendar: DayCalendar;
-
   constructor(
     @Inject(TELEMETRY_STORE) private readonly store: TelemetryStore,
     @Inject(VisibleDevices) private readonly devices: VisibleDevices,
     @Inject(ProductCatalogue) private readonly catalogue: ProductCatalogue,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(runtimeConfig.KEY) runtime: RuntimeConfig,
-  ) {
-    this.calendar = new DayCalendar(runtime.timeZone);
-  }
+    @Inject(ReadingDays) private readonly days: ReadingDays,
+  ) {}
 
   /** The latest readings of each device. Throws 404 where one is not there. */
   async latest(principal: Principal, ids: readonly string[]): Promise<LatestView[]> {
@@ -48,7 +44,7 @@ export class ReadingsService {
   }
 
   /** A page of a device's readings, in order of event time. */
-  async page(principal: Principal, id: string, query: ReadingsQuery): Promise<Page<ReadingView>> {
+  async page(principal: Principal, id: string, query: ReadingsQuery): Promise<ReadingPage> {
     const device = await this.devices.byId(principal, id);
     const after = afterOf(query.cursor);
     const rows = await this.store.range({
@@ -58,12 +54,13 @@ export class ReadingsService {
       limit: query.limit + 1,
       after,
     });
-    return toPage(
+    const page = toPage(
       rows,
       query.limit,
       (row) => [row.observedAt, row.metric, row.seq ?? withoutSequence, row.messageId],
       (row) => this.view(device, row),
     );
+    return { ...page, keptFrom: rfc3339(this.days.keptFrom()) };
   }
 
   /** A metric of a device in buckets that begin with the local day. */
@@ -77,7 +74,7 @@ export class ReadingsService {
     if ((range.to - range.from) / stepMs > maxBuckets) {
       throw stepInvalid(`the range has more than ${maxBuckets} steps: ask for larger steps or a shorter range.`);
     }
-    const originMs = this.calendar.dayOf(range.from).from;
+    const originMs = this.days.beginOf(range.from);
     const question = { deviceKeys: [device.key], metric: query.metric, range, stepMs, originMs, aggregation };
     const buckets = (await this.store.downsample(question)).get(device.key) ?? [];
     return {
