@@ -11,6 +11,18 @@ describe('the programs that measure and break', () => {
     expect(stdout).toContain(`npm run ${name} -- `);
   });
 
+  it('questions are asked of a year of readings, and are answered', () => {
+    const program = join('dist', 'test', 'bench', 'main.js');
+    const size = ['--readings', '8000', '--devices', '20', '--repeats', '3'];
+    const { stdout, stderr } = spawnSync(process.execPath, [program, 'query', '--json', ...size], { encoding: 'utf8' });
+    expect(stdout).not.toBe('');
+    const result = JSON.parse(stdout) as { readings: number; questions: Record<string, { readingsCovered: number }> };
+    expect(result.readings).toBeGreaterThan(7_000);
+    expect(result.questions['a day of one device']?.readingsCovered).toBe(24);
+    expect(Object.values(result.questions).every(({ readingsCovered }) => readingsCovered > 0)).toBe(true);
+    expect(stderr).toContain('rolling up');
+  }, 120_000);
+
   it('the balance of partitions is simulated, the same for the same seed', () => {
     const run = () =>
       spawnSync(

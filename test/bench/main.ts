@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchBalance } from './balance.bench.js';
 import { benchIngest } from './ingest.bench.js';
+import { benchQuery } from './query.bench.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -12,7 +13,10 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '20' },
     idle: { type: 'string', default: '10000' },
-    devices: { type: 'string', default: '3000000' },
+    devices: { type: 'string' },
+    readings: { type: 'string', default: '10000000' },
+    repeats: { type: 'string', default: '100' },
+    'roll-up-seconds': { type: 'string', default: '600' },
     partitions: { type: 'string', default: '16,64,256' },
     seed: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
@@ -40,13 +44,29 @@ const benches: Readonly<Record<string, { usage: string; tells: string; run: () =
           say,
         }),
     },
+    query: {
+      usage:
+        '[--engines embedded|server] [--readings 10000000] [--devices 10000] [--repeats 100] [--roll-up-seconds 600]',
+      tells: `Loads a year of readings into DuckDB (embedded) or InfluxDB (server) through the port, denser in its last weeks, and asks:
+  latest of 1,000 devices, a day of one, a year of one by the day, a day of all by the hour; p50 and p99 in milliseconds,
+  and the readings that an answer covers. Starts no platform.`,
+      run: () =>
+        benchQuery({
+          engines: values.engines === 'server' ? 'server' : 'embedded',
+          readings: Number(values.readings),
+          devices: Number(values.devices ?? 10_000),
+          repeats: Number(values.repeats),
+          rollUpSeconds: Number(values['roll-up-seconds']),
+          say,
+        }),
+    },
     balance: {
       usage: '[--devices 3000000] [--partitions 16,64,256] [--seed 1]',
       tells:
         'How evenly the devices of a simulated city, and their messages, fall on the partitions. Starts no platform.',
       run: async () =>
         benchBalance({
-          devices: Number(values.devices),
+          devices: Number(values.devices ?? 3_000_000),
           partitions: values.partitions.split(',').map(Number),
           seed: Number(values.seed),
           say,
