@@ -180,4 +180,14 @@ export interface TelemetryStore {
 
   /** Empties the store, so that it can be rebuilt from the stream. */
   clear(): Promise<void>;
+
+  /**
+   * The next piece of everything that is stored, for a backup: encoded, the same for every engine (`StoredPart`), a few
+   * megabytes at most. Undefined after the last one, which holds the positions. One at a time: `begin` starts a new one. What
+   * is stored meanwhile may or may not be in it.
+   */
+  exportPart(begin: boolean): Promise<Uint8Array | undefined>;
+
+  /** Stores such a piece, durable when it resolves. In a store that holds nothing but pieces of the same backup, in their order. */
+  importPart(part: Uint8Array): Promise<void>;
 }

@@ -98,6 +98,7 @@ export class DayTargets {
   }
 }
 
-function inCalendar(at: number): boolean {
+/** Whether a time is one that days are told apart for. */
+export function inCalendar(at: number): boolean {
   return at >= calendarRange.from && at < calendarRange.to;
 }

@@ -138,6 +138,14 @@ export class DuckdbTelemetryStore implements TelemetryStore {
     return this.ask({ method: 'clear', args: [] }, longTimeoutMs);
   }
 
+  exportPart(begin: boolean): Promise<Uint8Array | undefined> {
+    return this.ask({ method: 'exportPart', args: [begin] }, longTimeoutMs);
+  }
+
+  importPart(part: Uint8Array): Promise<void> {
+    return this.ask({ method: 'importPart', args: [part] }, longTimeoutMs);
+  }
+
   /** One round of what happens beside appends; the owner calls it every minute. */
   async maintain(): Promise<void> {
     const client = await this.connect();

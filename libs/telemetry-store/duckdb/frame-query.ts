@@ -80,7 +80,8 @@ function beforeSql(before: FramesQuery['before']): string {
     AND (position < ${position} OR (position = ${position} AND slot < ${place.slot}))))))`;
 }
 
-function framesOf(deviceKey: string, result: DuckDBValue[][], dictionary: Dictionary): StoredFrame[] {
+/** The rows of a result as frames of a device. */
+export function framesOf(deviceKey: string, result: DuckDBValue[][], dictionary: Dictionary): StoredFrame[] {
   const [, receivedAt, source, position, slot, product, productVersion, outcome, reason, decoder, storedAt] =
     result as number[][];
   const bytes = (result[11] ?? []) as DuckDBBlobValue[];

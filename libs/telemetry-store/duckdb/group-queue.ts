@@ -1,9 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { decodeNormalisedMessages, type NormalisedMessage } from '#libs/contracts';
-import type { StoredBatch } from '../telemetry-store.port.js';
+import type { StoredBatch, StoredUpTo } from '../telemetry-store.port.js';
 import type { GroupWriter } from './group-writer.js';
 import { placeOf } from './reading-rows.js';
-import { highestCursors, readColumns, sourceOf } from './schema.js';
+import { highestCursors, laneAndPartition, readColumns, sourceOf } from './schema.js';
 import type { AppendRequest, Cursor, DecodedBatch } from './store-protocol.js';
 import { storeBusy } from './store-refusal.js';
 
@@ -57,9 +57,9 @@ export class GroupQueue {
     );
   }
 
-  /** How far each source is stored. */
-  cursors(): ReadonlyMap<number, Cursor> {
-    return this.reached;
+  /** How far each source is stored. This store refuses nothing. */
+  positions(): StoredUpTo[] {
+    return [...this.reached].map(([source, cursor]) => ({ ...laneAndPartition(source), ...cursor, refused: 0 }));
   }
 
   /** Durable when it resolves. */

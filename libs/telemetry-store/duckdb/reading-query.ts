@@ -72,7 +72,7 @@ export function windows(
 }
 
 /** The rows of a result as latest cells. */
-function* rowsOf(result: DuckDBValue[][]): Generator<LatestCell> {
+export function* rowsOf(result: DuckDBValue[][]): Generator<LatestCell> {
   const [, metric, observedAt, seq, revision, kind, value, text, quality, receivedAt, storedAt] = result as number[][];
   const [deviceTime, source, position, slot] = result.slice(11) as number[][];
   for (let row = 0; row < (metric?.length ?? 0); row += 1) {

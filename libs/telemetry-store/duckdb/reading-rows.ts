@@ -22,9 +22,9 @@ export function placeOf(messageId: string): MessagePlace {
 /** Fills `cell` with one reading: what the row and the latest map both keep. */
 export function fillCell(
   cell: LatestCell,
-  message: NormalisedMessage,
+  message: Pick<NormalisedMessage, 'receivedAt'>,
   place: MessagePlace,
-  report: Report,
+  report: Pick<Report, 'observedAt' | 'seq' | 'revision' | 'deviceTime'>,
   reading: Reading,
 ): LatestCell {
   cell.observedAt = report.observedAt;

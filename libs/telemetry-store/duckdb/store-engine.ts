@@ -17,7 +17,9 @@ import { Parts } from './parts.js';
 import { QueryPool } from './query-pool.js';
 import { readRange, storedReading } from './reading-query.js';
 import { Rollups } from './rollups.js';
-import { fixedTables, laneAndPartition, none, readColumns, storeFormat, upgrades } from './schema.js';
+import { fixedTables, none, readColumns, storeFormat, upgrades } from './schema.js';
+import { StoreExport } from './store-export.js';
+import { StoreImport } from './store-import.js';
 import type { QueryRequest, StoreOptions, StoreRequest } from './store-protocol.js';
 
 /** DuckDB and everything kept beside it, in the one thread that owns them. */
@@ -25,7 +27,14 @@ export class StoreEngine {
   private constructor(
     private readonly instance: DuckDBInstance,
     private readonly connections: { append: DuckDBConnection; maintain: DuckDBConnection },
-    private readonly work: { queue: GroupQueue; pool: QueryPool; compaction: Compaction; maintenance: Maintenance },
+    private readonly work: {
+      queue: GroupQueue;
+      pool: QueryPool;
+      compaction: Compaction;
+      maintenance: Maintenance;
+      export: StoreExport;
+      import: StoreImport;
+    },
     private readonly state: { parts: Parts; dictionary: Dictionary; latest: LatestMap; rollups: Rollups },
   ) {}
 
@@ -59,10 +68,14 @@ export class StoreEngine {
     await rollups.load();
     const state = { parts, snapshot, writer, queue };
     const maintenance = new Maintenance(maintain, state, compaction, rollups, options.partRows);
+    const backup = {
+      export: new StoreExport(instance, { parts, dictionary, queue }, compaction),
+      import: new StoreImport(append, { parts, dictionary, latest, writer, queue }),
+    };
     return new StoreEngine(
       instance,
       { append, maintain },
-      { queue, pool, compaction, maintenance },
+      { queue, pool, compaction, maintenance, ...backup },
       { parts, dictionary, latest, rollups },
     );
   }
@@ -82,6 +95,7 @@ export class StoreEngine {
   /** Finishes what is queued, writes the latest map down and closes. */
   async close(): Promise<void> {
     await this.work.queue.drain();
+    await this.work.export.end();
     await this.work.maintenance.finish();
     this.work.pool.close();
     await this.connections.append.run('CHECKPOINT').catch(() => undefined);
@@ -95,11 +109,7 @@ export class StoreEngine {
     const { parts, dictionary, rollups } = this.state;
     switch (request.method) {
       case 'positions':
-        return [...this.work.queue.cursors()].map(([source, cursor]) => ({
-          ...laneAndPartition(source),
-          ...cursor,
-          refused: 0,
-        }));
+        return this.work.queue.positions();
       case 'latest':
         return this.latestOf(request.args[0]);
       case 'range':
@@ -115,6 +125,10 @@ export class StoreEngine {
       case 'clear':
         await this.work.maintenance.clear(() => dictionary.clear());
         return undefined;
+      case 'exportPart':
+        return this.work.export.next(request.args[0]);
+      case 'importPart':
+        return this.work.queue.exclusive(() => this.work.import.take(request.args[0]));
     }
   }
 

@@ -9,7 +9,8 @@ import { textOfTag } from './tag-text.js';
 
 type FramesQuery = Parameters<TelemetryStore['frames']>[0];
 
-const columns = '"message", "about", "bytes"';
+/** What a query must select for `storedFrames`. */
+export const columns = '"message", "about", "bytes"';
 const spareRows = 16;
 const maxRowsAtOnce = 20_000;
 
@@ -49,7 +50,8 @@ export async function readFrame(
   return series.flatMap((one) => [...storedFrames(deviceKey, one)])[0];
 }
 
-function* storedFrames(deviceKey: string, series: Series): Generator<StoredFrame> {
+/** The frames of an answer. */
+export function* storedFrames(deviceKey: string, series: Series): Generator<StoredFrame> {
   const column = columnsOf(series);
   for (const row of series.values) {
     const about = String(column(row, 'about')).split(' ');
@@ -64,6 +66,7 @@ function* storedFrames(deviceKey: string, series: Series): Generator<StoredFrame
       outcome: outcome as FrameOutcome,
       reason: textOfTag(reason),
       decoder: textOfTag(decoder),
+      storedAt: Number(storedAt),
       bytes: Uint8Array.from(Buffer.from(String(column(row, 'bytes')), 'base64')),
     };
   }

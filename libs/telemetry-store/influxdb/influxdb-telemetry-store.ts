@@ -16,6 +16,7 @@ import { RollupMaker } from './rollup-maker.js';
 import { Rollups } from './rollups.js';
 import { SeriesAdmission } from './series-admission.js';
 import { ServerWatch } from './server-watch.js';
+import { StoreBackup } from './store-backup.js';
 import { StoreBooks } from './store-books.js';
 
 /** What the adapter needs to know. */
@@ -39,6 +40,7 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
   private readonly watch: ServerWatch;
   private readonly gate: QueryGate;
   private readonly calendar: DayCalendar;
+  private readonly backup: StoreBackup;
 
   constructor(settings: InfluxdbStoreSettings, clock: Clock, logger: Logger, metrics: Metrics) {
     const { influxdb, timeZone, queryTimeoutMs, queryConcurrency } = settings;
@@ -54,6 +56,7 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
     this.latestQuery = new LatestQuery(this.connection, clock);
     this.watch = new ServerWatch(this.connection, clock, logger, metrics);
     this.gate = new QueryGate(queryConcurrency);
+    this.backup = new StoreBackup(this.connection, this.writer, this.books, this.calendar, clock);
   }
 
   async start(): Promise<void> {
@@ -112,6 +115,14 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
   deleteBefore(before: Parameters<TelemetryStore['deleteBefore']>[0]): Promise<number> {
     const { calendar, connection, rollups, rollupBooks: books } = this;
     return deleteDaysBefore(before, { calendar, connection, rollups, books });
+  }
+
+  exportPart(begin: boolean): Promise<Uint8Array | undefined> {
+    return this.backup.exportPart(begin);
+  }
+
+  importPart(part: Uint8Array): Promise<void> {
+    return this.backup.importPart(part);
   }
 
   async clear(): Promise<void> {

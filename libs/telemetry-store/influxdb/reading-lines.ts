@@ -31,14 +31,26 @@ export class MessageLines {
   overflowing = 0;
 
   constructor(
-    private readonly storedAt: number,
+    /** Of what is added next. */
+    public storedAt: number,
     private readonly admit: Admit,
   ) {}
 
   /** Adds the points of a message: its frame, one per reading, and one per report for the metrics beyond the device's share. */
   add(message: NormalisedMessage): void {
+    this.addFrame(message);
+    this.addReports(message);
+  }
+
+  /** Adds the point of a message's frame. */
+  addFrame(message: NormalisedMessage): void {
+    const line = frameLine(message, tagText(message.deviceKey), this.storedAt);
+    this.points.push({ line, message, report: undefined, readings: [] });
+  }
+
+  /** Adds the points of a message's reports. */
+  addReports(message: NormalisedMessage): void {
     const device = tagText(message.deviceKey);
-    this.points.push({ line: frameLine(message, device, this.storedAt), message, report: undefined, readings: [] });
     for (const report of message.reports) {
       const problem = reportProblem(report);
       if (problem === undefined) this.addReport(message, device, report);

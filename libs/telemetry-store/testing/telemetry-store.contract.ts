@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from '@jest/globals';
 import { describeAppend } from './append.contract.js';
+import { describeBackup } from './backup.contract.js';
 import { ContractRun, type TelemetryStoreHarness } from './contract-run.js';
 import { describeDeletion } from './deletion.contract.js';
 import { describeDownsample } from './downsample.contract.js';
@@ -18,5 +19,6 @@ export function describeTelemetryStore(name: string, harness: TelemetryStoreHarn
     describeDownsample(run);
     describeRollups(run);
     describeDeletion(run);
+    describeBackup(run);
   });
 }
