@@ -1,4 +1,5 @@
 export * from './stage.js';
+export { streamConfig } from './stream.config.js';
 export * from './stream.errors.js';
 export * from './stream.module.js';
 export * from './stream.port.js';

@@ -105,6 +105,17 @@ export interface Membership {
   leave(): Promise<void>;
 }
 
+/** A piece of what a log holds, for a backup, the same for every engine. */
+export type LogRecord =
+  /** The first one: whether the log is here as it was, or only where it ended. */
+  | { kind: 'extent'; whole: boolean }
+  /** Where a place ends. Its entries after what all groups have acknowledged follow, and nothing older. */
+  | (Place & { kind: 'place'; last: number } & Pick<MessageCounts, 'appended' | 'entered'>)
+  | ({ kind: 'group' } & Pick<Source, 'stream' | 'group'>)
+  | (Source & { kind: 'acknowledged'; position: number; givenUp: number })
+  | (Place & Entry & { kind: 'entry' })
+  | { kind: 'state'; group: string; partition: number; key: string; value: Uint8Array };
+
 /**
  * A durable partitioned log with keyed state. Implementations: LMDB (embedded), Redis Streams (server).
  * Any number of processes or threads may append to a stream. The members of a group share its partitions: each has one
@@ -167,6 +178,15 @@ export interface StreamLog {
    * one of them cuts and the others answer 0.
    */
   trim(retention: readonly Retention[]): Promise<number>;
+
+  /**
+   * What a log must hold to go on elsewhere where this one stands, places before entries. Of a log that other processes are at work
+   * on, only where it ends, as if all had been acknowledged: the rest changes while it is read.
+   */
+  export(): AsyncIterable<LogRecord>;
+
+  /** Replaces all that the log holds by what `export` of a log of as many partitions gave. Nobody else may use it meanwhile. */
+  import(records: AsyncIterable<LogRecord>): Promise<void>;
 
   /** Idempotent. */
   start(): Promise<void>;

@@ -78,6 +78,13 @@ export function stateKey(prefix: Buffer, key: string): Buffer {
   return full;
 }
 
+/** What a state key names. */
+export function stateIn(full: Buffer): { group: string; partition: number; key: string } {
+  const end = full.indexOf(0);
+  const group = full.toString('latin1', 0, end);
+  return { group, partition: full.readUInt16BE(end + 1), key: full.toString('utf8', end + 3) };
+}
+
 /** The first key after all that start with `prefix`. */
 export function prefixEnd(prefix: Buffer): Buffer {
   const end = Buffer.from(prefix);

@@ -73,6 +73,12 @@ export class LaneTable {
     this.cells[partition * cellsEach + 1] = bytes;
   }
 
+  /** Sets all that is known of a partition: for a log that goes on where another stood. */
+  begin(partition: number, standing: { last: number; bytes: number; messages: number; entered: number }): void {
+    const { last, bytes, messages, entered } = standing;
+    this.cells.set([last, bytes, messages, entered], partition * cellsEach);
+  }
+
   /** Takes the next position of a partition for an entry of so many stored bytes and messages. */
   take(partition: number, bytes: number, messages: number, enters: boolean): number {
     const { cells } = this;

@@ -8,6 +8,7 @@ import type {
   Commit,
   Entry,
   Lag,
+  LogRecord,
   Member,
   Membership,
   Place,
@@ -22,6 +23,7 @@ import { GroupWriter } from './group-writer.js';
 import { readState, scanState, stateRecords } from './keyed-state.js';
 import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn } from './keys.js';
 import { type LaneTable, lastIn } from './lane-table.js';
+import { exportLog, importLog } from './log-copy.js';
 import { protect, readEntry, readStamp } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
 import { acknowledgementRecord, readAcknowledgement, Trimmer } from './trimmer.js';
@@ -211,6 +213,15 @@ export class LmdbStreamLog implements StreamLog {
     let removed = 0;
     for (const one of retention) removed += await trimmer.trim(one, this.options.clock.now());
     return removed;
+  }
+
+  /** One process has the folder: nobody else is at work on it. */
+  export(): AsyncIterable<LogRecord> {
+    return exportLog(() => this.mustBeOpen().environment, this.partitions);
+  }
+
+  async import(records: AsyncIterable<LogRecord>): Promise<void> {
+    await importLog(this.mustBeOpen().environment, this.partitions, records, this.options.clock.now());
   }
 
   private async open(): Promise<void> {

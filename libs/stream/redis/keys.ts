@@ -54,6 +54,11 @@ export class Keys {
     return `${this.prefix}:{members/${stream}/${group}}`;
   }
 
+  /** What matches every key, and no channel matters. */
+  get all(): string {
+    return `${this.prefix.replace(/[\\*?[\]]/g, '\\$&')}:{*`;
+  }
+
   /** A hash: what the data was made by. */
   get format(): string {
     return `${this.prefix}:{format}`;

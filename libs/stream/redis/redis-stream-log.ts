@@ -9,6 +9,7 @@ import type {
   Commit,
   Entry,
   Lag,
+  LogRecord,
   Member,
   Membership,
   Place,
@@ -22,6 +23,7 @@ import { RedisConnection } from './connection.js';
 import { GroupMembership } from './group-membership.js';
 import { readState, scanState } from './keyed-state.js';
 import { fieldOf, Keys } from './keys.js';
+import { clearLog, exportLog, importLog } from './log-copy.js';
 import { OutboxRelay } from './outbox-relay.js';
 import { Reader } from './reader.js';
 import { classifyRedisFailure } from './redis-failure.js';
@@ -251,6 +253,18 @@ export class RedisStreamLog implements StreamLog {
 
   trim(retention: readonly Retention[]): Promise<number> {
     return this.mustBeOpen().trimmer.trim(retention, this.options.clock.now());
+  }
+
+  export(): AsyncIterable<LogRecord> {
+    const { connection, reader } = this.mustBeOpen();
+    return exportLog({ connection, keys: this.keys, reader, partitions: this.partitions, lag: () => this.lag() });
+  }
+
+  async import(records: AsyncIterable<LogRecord>): Promise<void> {
+    const { connection } = this.mustBeOpen();
+    await clearLog(connection, this.keys);
+    await this.claim(connection);
+    await importLog(connection, this.keys, (stream, group) => this.registerGroup(stream, group), records);
   }
 
   private async open(): Promise<void> {

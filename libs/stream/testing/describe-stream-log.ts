@@ -1,6 +1,7 @@
 import { describe } from '@jest/globals';
 import { describeAppends } from './append-contract.js';
 import type { OpenLog } from './contract-scene.js';
+import { describeCopies } from './copy-contract.js';
 import { describeCounts } from './count-contract.js';
 import { describeGroups } from './group-contract.js';
 import { describeMembership } from './membership-contract.js';
@@ -12,6 +13,7 @@ export function describeStreamLog(name: string, open: OpenLog): void {
     describeAppends(open);
     describeGroups(open);
     describeCounts(open);
+    describeCopies(open);
     describeMembership(open);
     describeRetention(open);
   });
