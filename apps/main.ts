@@ -2,14 +2,17 @@ import { httpConfig, operationsConfig, readConfig } from '#libs/runtime';
 import { operationsPorts } from './operations-ports.js';
 
 // One build, many processes: `node dist/apps/main.js <role>` runs one of them, `<role> --help` lists its settings, and
-// `<role> --health` asks the one that runs on this machine whether it is ready (0) or not (1).
+// `<role> --health` asks the one that runs on this machine whether it is ready (0) or not (1). `backup` and `restore` are
+// commands: they do their work and end.
 const apiPort = () => readConfig(httpConfig, process.env).httpPort;
-const roles: Readonly<Record<string, { run: () => Promise<unknown>; healthPort: () => number }>> = {
+const roles: Readonly<Record<string, { run: () => Promise<unknown>; healthPort?: () => number }>> = {
   'all-in-one': { run: () => import('./all-in-one/main.js'), healthPort: apiPort },
   gateway: { run: () => import('./gateway/main.js'), healthPort: () => operationsPort(operationsPorts.gateway) },
   pipeline: { run: () => import('./pipeline/main.js'), healthPort: () => operationsPort(operationsPorts.pipeline) },
   notifier: { run: () => import('./notifier/main.js'), healthPort: () => operationsPort(operationsPorts.notifier) },
   api: { run: () => import('./api/main.js'), healthPort: apiPort },
+  backup: { run: () => import('./backup/main.js') },
+  restore: { run: () => import('./backup/restore.main.js') },
 };
 const healthTimeoutMs = 5_000;
 
@@ -19,7 +22,7 @@ if (!role) {
   process.stderr.write(`"${name}" is no role: choose one of ${Object.keys(roles).join(', ')}\n`);
   process.exit(1);
 }
-if (process.argv.includes('--health')) await tellHealth(role.healthPort());
+if (process.argv.includes('--health') && role.healthPort) await tellHealth(role.healthPort());
 else await role.run();
 
 function operationsPort(byDefault: number): number {

@@ -1,6 +1,8 @@
 export * from './access.config.js';
 export * from './access.decorators.js';
 export { AccessApiModule, SecretBoxModule } from './access.module.js';
+export { AuditLog } from './audit/audit-log.js';
+export type { AuditEntry } from './audit/audit-record.js';
 export { Authenticator, bearerToken } from './authenticator.js';
 export { Bootstrap } from './bootstrap.js';
 export { configureHttp } from './http/configure-http.js';

@@ -187,7 +187,8 @@ function fail(name: string, error: unknown): void {
   process.exit(1);
 }
 
-function printSettings(name: string): void {
+/** Prints every setting of the modules loaded, as `--help` shows them. */
+export function printSettings(name: string): void {
   const lines = [`${name}: settings, all from the environment`, ''];
   for (const definition of declaredConfigs()) {
     lines.push(`${definition.name}`);

@@ -66,7 +66,6 @@ export function* storedFrames(deviceKey: string, series: Series): Generator<Stor
       outcome: outcome as FrameOutcome,
       reason: textOfTag(reason),
       decoder: textOfTag(decoder),
-      storedAt: Number(storedAt),
       bytes: Uint8Array.from(Buffer.from(String(column(row, 'bytes')), 'base64')),
     };
   }
