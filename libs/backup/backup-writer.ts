@@ -107,7 +107,7 @@ export class BackupWriter {
       if (current?.table !== table) {
         if (current) files.push(await current.writer.close());
         const name = `registry-${table}.gz`;
-        current = { table, writer: await RecordWriter.create(join(folder, name), name) };
+        current = { table, writer: new RecordWriter(join(folder, name), name) };
       }
       if (rows.length === 0) return;
       await current.writer.write(Buffer.from(`[${rows.join(',\n')}]`), rows.length);
@@ -122,7 +122,7 @@ export class BackupWriter {
   private async writeTelemetry(folder: string, progress: Progress): Promise<BackedUpFile> {
     progress.step('telemetry store');
     const name = 'telemetry.gz';
-    const writer = await RecordWriter.create(join(folder, name), name);
+    const writer = new RecordWriter(join(folder, name), name);
     let rows = 0;
     for (let part = await this.store.exportPart(true); part; part = await this.store.exportPart(false)) {
       const decoded = decodePart(part);
@@ -137,7 +137,7 @@ export class BackupWriter {
   private async writeStream(folder: string, progress: Progress): Promise<{ file: BackedUpFile; whole: boolean }> {
     progress.step('stream');
     const name = 'stream.gz';
-    const writer = await RecordWriter.create(join(folder, name), name);
+    const writer = new RecordWriter(join(folder, name), name);
     let records = 0;
     let whole = true;
     for await (const record of this.stream.export()) {

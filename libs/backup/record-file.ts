@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -21,9 +20,10 @@ export class RecordWriter {
   private records = 0;
   private rows = 0;
 
-  private constructor(
+  /** Makes the file at `path`, readable by its owner alone; one that is there already is refused. */
+  constructor(
+    path: string,
     private readonly name: string,
-    private readonly file: FileHandle,
   ) {
     const counting = new Transform({
       transform: (chunk: Buffer, _, next) => {
@@ -32,14 +32,10 @@ export class RecordWriter {
         next(null, chunk);
       },
     });
-    this.done = pipeline(this.gzip, counting, file.createWriteStream({ autoClose: false }));
+    // Flushed: when it is closed, it is on the disk.
+    this.done = pipeline(this.gzip, counting, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
     // Told to whoever writes or closes next.
     this.done.catch(() => undefined);
-  }
-
-  /** Makes the file at `path`, readable by its owner alone; one that is there already is refused. */
-  static async create(path: string, name: string): Promise<RecordWriter> {
-    return new RecordWriter(name, await open(path, 'wx', 0o600));
   }
 
   /** Resolves when there is room for more. `rows`: how many things it holds, for the counts. */
@@ -56,12 +52,7 @@ export class RecordWriter {
   /** Resolves when all of it is on the disk, with what the manifest says of it. */
   async close(): Promise<BackedUpFile> {
     this.gzip.end();
-    try {
-      await this.done;
-      await this.file.sync();
-    } finally {
-      await this.file.close();
-    }
+    await this.done;
     const { name, bytes, records, rows } = this;
     return { name, bytes, sha256: this.hash.digest('hex'), records, rows };
   }

@@ -1,7 +1,9 @@
 import { basename, join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
+import { eq } from 'drizzle-orm';
+
 import { AuditLog, SecretBox } from '#libs/access';
-import { type CopiedRows, RegistryCopy } from '#libs/registry-db';
+import { type CopiedRows, DATABASE, type Database, devicePresence, RegistryCopy } from '#libs/registry-db';
 import { CLOCK, type Clock, type RuntimeConfig, runtimeConfig } from '#libs/runtime';
 import { type LogRecord, STREAM, type StreamLog } from '#libs/stream';
 import { decodePart, TELEMETRY_STORE, type TelemetryStore } from '#libs/telemetry-store';
@@ -33,6 +35,7 @@ export interface FinishedRestore {
 export class Restorer {
   constructor(
     @Inject(RegistryCopy) private readonly registry: RegistryCopy,
+    @Inject(DATABASE) private readonly database: Database,
     @Inject(TELEMETRY_STORE) private readonly store: TelemetryStore,
     @Inject(STREAM) private readonly stream: StreamLog,
     @Inject(AuditLog) private readonly audit: AuditLog,
@@ -69,9 +72,17 @@ export class Restorer {
     progress.step('stream');
     await this.stream.import(recordsOf(join(folder, 'stream.gz')));
     const rows = await this.restoreRegistry(folder, manifest, progress);
+    if (!manifest.streamWhole) await this.forgetPresence();
     await this.audit.append(commandEntry('restore', basename(folder), this.clock));
     await this.registry.restored();
     return { from: folder, createdAt: manifest.createdAt, rows, readings, frames, streamWhole: manifest.streamWhole };
+  }
+
+  /** What is known of devices' silence was in the stream: a device is offline until it is heard, and never online by hearsay. */
+  private async forgetPresence(): Promise<void> {
+    const since = new Date(this.clock.now());
+    const unheard = { online: false, since, cause: 'silence' };
+    await this.database.update(devicePresence).set(unheard).where(eq(devicePresence.online, true));
   }
 
   private checkMasterKey(needed: Manifest['masterKeys']): void {

@@ -123,6 +123,17 @@ describe('the compose stack', () => {
     }
   });
 
+  it('backs up with settings that the command knows, and with the master key', () => {
+    const { command, environment = {}, networks } = stack.services.backup as Service;
+    expect(command?.slice(0, 2)).toEqual(['backup', '--to']);
+    const known = settingsOf('backup');
+    // The address of the REST API is of no use to it.
+    const unknown = Object.keys(environment).filter((name) => name !== 'PUBLIC_URL' && !known.has(name));
+    expect(unknown).toEqual([]);
+    expect(environment).toHaveProperty('MASTER_KEY_FILE');
+    expect(networks).toEqual(['engines']);
+  });
+
   it('lets only the notifier out, and devices only to the gateway', () => {
     expect(stack.networks.engines?.internal).toBe(true);
     const on = (network: string) =>
@@ -181,6 +192,12 @@ describe('the units', () => {
     expect(names.filter((name) => !everySetting().has(name))).toEqual([]);
     const sections = readFileSync(unit, 'utf8').match(/^\[\w+\]$/gm);
     expect(sections).toEqual(['[Unit]', '[Service]', '[Install]']);
+  });
+
+  it('back up every night with the command that there is', () => {
+    const unit = read('systemd', 'citysense-backup.service');
+    expect(unit).toMatch(/^ExecStart=.* dist\/apps\/main\.js backup --to \S+ --keep \d+$/m);
+    expect(read('systemd', 'citysense-backup.timer')).toMatch(/^OnCalendar=\S+ \S+$/m);
   });
 });
 

@@ -53,7 +53,9 @@ function newestMeta(file: number, path: string): Meta {
   const first = readMeta(file, 0);
   const second = first && readMeta(file, first.pageBytes);
   if (!first || !second) {
-    throw new StreamCorruptError(`${path} is cut off or damaged in its first two pages: restore a backup`);
+    throw new StreamCorruptError(
+      `${path} is cut off or damaged in its first two pages: restore a backup into an empty DATA_DIR (main.js restore --from BACKUP)`,
+    );
   }
   return second.transaction > first.transaction ? second : first;
 }
@@ -77,7 +79,9 @@ function walk(file: number, size: number, from: Meta, path: string): void {
   const { pageBytes } = from;
   const pending = [...from.roots];
   const damaged = (page: number | bigint) =>
-    new StreamCorruptError(`${path} is cut off or damaged: page ${page} is missing in ${size} bytes: restore a backup`);
+    new StreamCorruptError(
+      `${path} is cut off or damaged: page ${page} is missing in ${size} bytes: restore a backup into an empty DATA_DIR (main.js restore --from BACKUP)`,
+    );
   const mustReach = (page: number, pages: number) => {
     if ((page + pages) * pageBytes > size) throw damaged(page);
   };

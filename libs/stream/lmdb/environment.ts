@@ -48,7 +48,9 @@ export async function openEnvironment(path: string, partitions: number, now: num
   try {
     const marker = join(path, 'format.json');
     if (lock.owned && !checkDataFile(join(path, 'data.mdb')) && existsSync(marker)) {
-      throw new StreamCorruptError(`${path} was in use before, but its data.mdb is gone or empty: restore a backup`);
+      throw new StreamCorruptError(
+        `${path} was in use before, but its data.mdb is gone or empty: restore a backup into an empty DATA_DIR (main.js restore --from BACKUP)`,
+      );
     }
     root = openRoot(path);
     const tables = openTables(root);
@@ -121,7 +123,10 @@ function readFormat(table: Table, make: { partitions: number; now: number } | un
     table.putSync(formatKey, protect(Buffer.from(JSON.stringify(record))), { noOverwrite: true });
   }
   const stored = table.get(formatKey);
-  if (!stored) throw new StreamCorruptError('the stream has lost its format record: restore a backup');
+  if (!stored)
+    throw new StreamCorruptError(
+      'the stream has lost its format record: restore a backup into an empty DATA_DIR (main.js restore --from BACKUP)',
+    );
   return JSON.parse(unprotect(stored, () => 'format').toString()) as Format;
 }
 
@@ -167,7 +172,7 @@ function checkNewest(environment: Environment, partitions: number): void {
         }
         if (found !== last - first + 1) {
           throw new StreamCorruptError(
-            `${stream}/${lane}/${partition} has lost entries: ${found} of ${last - first + 1} before ${last}: restore a backup`,
+            `${stream}/${lane}/${partition} has lost entries: ${found} of ${last - first + 1} before ${last}: restore a backup into an empty DATA_DIR (main.js restore --from BACKUP)`,
           );
         }
       }
@@ -179,7 +184,9 @@ function asOpenError(error: unknown, path: string): Error {
   if (error instanceof StreamOpenError || error instanceof StreamCorruptError) return error;
   const { code, message } = error as { code?: unknown; message: string };
   if (typeof code === 'number' && code <= -30_000) {
-    return new StreamCorruptError(`${path} does not open (LMDB ${code}: ${message}): restore a backup`);
+    return new StreamCorruptError(
+      `${path} does not open (LMDB ${code}: ${message}): restore a backup into an empty DATA_DIR (main.js restore --from BACKUP)`,
+    );
   }
   return error as Error;
 }

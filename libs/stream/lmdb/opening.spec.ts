@@ -92,7 +92,7 @@ describe('a folder', () => {
     truncateSync(join(dir, 'data.mdb'), 0);
     await expect(open(dir)).rejects.toBeInstanceOf(StreamCorruptError);
     rmSync(join(dir, 'data.mdb'));
-    await expect(open(dir)).rejects.toThrow(/its data.mdb is gone or empty: restore a backup/);
+    await expect(open(dir)).rejects.toThrow(/its data.mdb is gone or empty: restore a backup into an empty DATA_DIR/);
   });
 });
 
