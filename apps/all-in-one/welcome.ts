@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Announcement } from '#libs/runtime';
 
@@ -35,6 +35,8 @@ export function welcome({ dataDir, httpPort, gateway, initialPassword }: Welcome
 /** Writes the bound ports to `listening.json` in the data folder, for programs that started us on free ports. */
 export async function writeListening(dataDir: string, ports: Announcement): Promise<void> {
   const file = join(dataDir, 'listening.json');
+  // On server engines nothing else may have made it.
+  await mkdir(dataDir, { recursive: true });
   await writeFile(`${file}.new`, `${JSON.stringify({ pid: process.pid, ...ports })}\n`);
   await rename(`${file}.new`, file);
 }

@@ -1,2 +1,2 @@
 export { BackupModule } from './backup.module.js';
-export { type CommandApp, runBackupCommand, runRestoreCommand } from './commands.js';
+export { runBackupCommand, runRestoreCommand } from './commands.js';
