@@ -32,7 +32,9 @@ export function describeBackup(run: ContractRun): void {
       expect(await run.range('again')).toEqual([]);
       await run.append(messageOf({ deviceKey: 'again' }, { values: { level: 1 } }));
       expect(await run.range('again')).toHaveLength(1);
-      expect(await run.store.deleteBefore(dayStart + 2 * dayMs)).toBeGreaterThanOrEqual(0);
+      expect(await run.store.deleteBefore({ reading: dayStart + 2 * dayMs, hour: 0, day: 0 })).toBeGreaterThanOrEqual(
+        0,
+      );
       expect(
         await run.store.range({ deviceKey: 'd-1', range: { from: 0, to: dayStart + 2 * dayMs }, limit: 5 }),
       ).toEqual([]);
