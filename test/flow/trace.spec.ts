@@ -184,7 +184,7 @@ describe('the trace of a message', () => {
     const id = await publish(fire, detector, '{"values":{"fault":true}}');
     const step = await eventually(async () => {
       const { steps, status } = await traceOf(id);
-      const one = steps.find(({ detail }) => detail.endpointId === dead && Number(detail.attempts) > 0);
+      const one = steps.find(({ detail }) => detail.endpointId === dead && detail.lastError !== null);
       return one && { ...one, whole: status };
     }, 'an attempt');
     expect(step).toMatchObject({
