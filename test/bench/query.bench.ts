@@ -12,6 +12,7 @@ const queryTimeoutMs = 60_000;
 const latestDevices = 1_000;
 /** Devices whose hours of a day fit into one question. */
 const devicesPerQuestion = 8_000;
+const entriesPerAppend = 10;
 const metric = 'metering.water.total';
 
 export interface QueryBenchOptions {
@@ -114,10 +115,14 @@ async function loadYear(
   let settlingMs = 0;
   for (let day = 0; day < city.days; day += 1) {
     clock.moveTo(city.dayAt(day) + dayMs);
-    for (const batch of city.batchesOf(day)) {
+    const entries = [...city.batchesOf(day)].map((batch) => {
       position += 1;
-      const stored = await store.append([{ ...batch, lane: 'bulk', partition: 0, position }]);
-      readings += stored[0]?.readings ?? 0;
+      return { ...batch, lane: 'bulk' as const, partition: 0, position };
+    });
+    // As a stage hands over what several partitions bring together.
+    for (let first = 0; first < entries.length; first += entriesPerAppend) {
+      const stored = await store.append(entries.slice(first, first + entriesPerAppend));
+      readings += stored.reduce((sum, one) => sum + one.readings, 0);
     }
     const settling = performance.now();
     if (day % 30 === 29) await settle(city.dayAt(day) + dayMs + hour);
