@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ScriptedClock } from '#libs/runtime';
 import { entry, kept, sourceOf, until } from '../testing/contract-scene.js';
 import { describeStreamLog } from '../testing/describe-stream-log.js';
 import { testRedisLog } from '../testing/open-test-redis-stream.js';
-import type { RedisStreamLog } from './redis-stream-log.js';
+import { openLogAt } from './testing/open-log.js';
 import { ownRedisOffer, startTestCluster } from './testing/own-redis.js';
 
 const offer = ownRedisOffer();
@@ -16,29 +14,10 @@ const offer = ownRedisOffer();
   });
   afterAll(() => cluster?.stop());
 
-  describeStreamLog('redis cluster', async (clock: ScriptedClock) => {
-    const prefix = `test-${randomUUID()}`;
-    const logs: RedisStreamLog[] = [];
-    const open = async () => {
-      const log = await testRedisLog(cluster.url, { clock, prefix });
-      await log.start();
-      logs.push(log);
-      return log;
-    };
-    const stop = async () => {
-      for (const one of logs.splice(0)) await one.stop();
-    };
-    const log = await open();
-    return {
-      log,
-      another: open,
-      reopen: async () => {
-        await stop();
-        return open();
-      },
-      stop,
-    };
-  });
+  describeStreamLog(
+    'redis cluster',
+    openLogAt(() => cluster.url),
+  );
 
   it('64 partitions lie on all nodes, and a commit reaches those on others', async () => {
     const log = await testRedisLog(cluster.url, { partitions: 64 });
