@@ -4,14 +4,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createLogger, ScriptedClock, systemClock } from '#libs/runtime';
-import {
-  batchOf,
-  dayStart,
-  messageOf,
-  openTestTelemetryStore,
-  type TestStoreOptions,
-} from '#libs/telemetry-store/testing';
+import { createLogger, systemClock } from '#libs/runtime';
+import { dayStart, messageOf, openTestTelemetryStore, StoreScene } from '#libs/telemetry-store/testing';
 import type { StoredReading } from '../telemetry-store.port.js';
 import { StoreOwner } from './store-owner.js';
 
@@ -19,37 +13,19 @@ const hour = 3_600_000;
 const dayMs = 24 * hour;
 
 describe('DuckDB telemetry store', () => {
-  let dataDir: string;
-  let clock: ScriptedClock;
-  let opened: Awaited<ReturnType<typeof openTestTelemetryStore>> | undefined;
-  let position: number;
+  let scene: StoreScene;
 
   beforeEach(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'telemetry-duckdb-'));
-    clock = new ScriptedClock(dayStart + 12 * hour);
-    position = 0;
+    scene = await StoreScene.create();
   });
-  afterEach(async () => {
-    await opened?.close();
-    opened = undefined;
-    await rm(dataDir, { recursive: true, force: true });
-  });
+  afterEach(() => scene.remove());
 
-  const open = async (options: TestStoreOptions = {}) => {
-    opened = await openTestTelemetryStore({ dataDir, clock, ...options });
-    return opened.store;
-  };
-  const append = (...messages: ReturnType<typeof messageOf>[]) => {
-    position += 1;
-    return opened?.store.append([batchOf(messages, { position })]);
-  };
   const all = { from: dayStart - 400 * dayMs, to: dayStart + 400 * dayMs };
   const values = async (deviceKey = 'd') =>
-    ((await opened?.store.range({ deviceKey, range: all, limit: 100_000 })) ?? []).map((r: StoredReading) => r.value);
+    (await scene.store.range({ deviceKey, range: all, limit: 100_000 })).map((r: StoredReading) => r.value);
   const sqlOnFile = async (sql: string) => {
-    await opened?.close();
-    opened = undefined;
-    const instance = await DuckDBInstance.create(join(dataDir, 'telemetry', 'readings.duckdb'));
+    await scene.close();
+    const instance = await DuckDBInstance.create(join(scene.dataDir, 'telemetry', 'readings.duckdb'));
     const connection = await instance.connect();
     const rows = (await connection.runAndReadAll(sql)).getRows();
     connection.closeSync();
@@ -62,7 +38,7 @@ describe('DuckDB telemetry store', () => {
     Array.from({ length: count }, (_, index) => count - 1 - index).flatMap((index) =>
       ['d', `other-${index % 7}`].map((deviceKey) =>
         messageOf(
-          { deviceKey, receivedAt: clock.now() },
+          { deviceKey, receivedAt: scene.clock.now() },
           { observedAt: at + index * 1_000, seq: index, values: { level: first + index } },
         ),
       ),
@@ -70,33 +46,33 @@ describe('DuckDB telemetry store', () => {
   const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 
   it('sorts a full part of an open day, and shows the same', async () => {
-    await open({ partRows: 100 });
-    await append(...backwards(100, dayStart));
-    await append(...backwards(20, dayStart));
-    await opened?.store.maintain();
-    await append(...backwards(30, dayStart + 200_000, 100));
+    await scene.open({ partRows: 100 });
+    await scene.append(...backwards(100, dayStart));
+    await scene.append(...backwards(20, dayStart));
+    await scene.store.maintain();
+    await scene.append(...backwards(30, dayStart + 200_000, 100));
     expect(await values()).toEqual(numbers(130));
     expect(await sqlOnFile(partsSql)).toEqual([
       ['readings', '20260310', 'sorted', true],
       ['readings', '20260310', 'open', true],
     ]);
-    await open();
+    await scene.open();
     expect(await values()).toEqual(numbers(130));
   });
 
   it('makes one sorted part of a closed day, frees it of duplicates, and takes late data in', async () => {
-    await open({ partRows: 100 });
-    await append(...backwards(100, dayStart));
-    await append(...backwards(100, dayStart));
-    await opened?.store.maintain();
-    await append(...backwards(100, dayStart + 100_000, 100));
-    await clock.advance(3 * dayMs);
-    await opened?.store.maintain();
+    await scene.open({ partRows: 100 });
+    await scene.append(...backwards(100, dayStart));
+    await scene.append(...backwards(100, dayStart));
+    await scene.store.maintain();
+    await scene.append(...backwards(100, dayStart + 100_000, 100));
+    await scene.clock.advance(3 * dayMs);
+    await scene.store.maintain();
     expect(await values()).toEqual(numbers(200));
-    await append(...backwards(50, dayStart + 200_000, 200));
+    await scene.append(...backwards(50, dayStart + 200_000, 200));
     expect(await values()).toEqual(numbers(250));
-    await clock.advance(hour);
-    await opened?.store.maintain();
+    await scene.clock.advance(hour);
+    await scene.store.maintain();
     expect(await values()).toEqual(numbers(250));
     expect(await sqlOnFile(partsSql)).toEqual([['readings', '20260310', 'sorted', false]]);
     expect(await sqlOnFile(`SELECT count(*)::INTEGER FROM (FROM parts WHERE kind = 'readings')`)).toEqual([[1]]);
@@ -105,24 +81,24 @@ describe('DuckDB telemetry store', () => {
   });
 
   it('keeps stray times together, not in a table each', async () => {
-    await open();
+    await scene.open();
     const stray = Array.from({ length: 300 }, (_, index) =>
       messageOf(
-        { deviceKey: 'd', receivedAt: clock.now() },
+        { deviceKey: 'd', receivedAt: scene.clock.now() },
         { observedAt: dayStart - index * dayMs, values: { level: 299 - index } },
       ),
     );
-    await append(...stray);
+    await scene.append(...stray);
     expect(await values()).toEqual(numbers(300));
-    await clock.advance(hour);
-    await opened?.store.maintain();
+    await scene.clock.advance(hour);
+    await scene.store.maintain();
     expect(await values()).toEqual(numbers(300));
     const parts = await sqlOnFile(partsSql);
     expect(parts.length).toBeLessThan(6);
   });
 
   it('goes on appending and answering while it compacts', async () => {
-    await open({ partRows: 2_000 });
+    await scene.open({ partRows: 2_000 });
     const rounds = 12;
     let done = false;
     const questions = (async () => {
@@ -135,10 +111,10 @@ describe('DuckDB telemetry store', () => {
       return asked;
     })();
     const maintenance = (async () => {
-      while (!done) await opened?.store.maintain();
+      while (!done) await scene.store.maintain();
     })();
     for (let round = 0; round < rounds; round += 1)
-      await append(...backwards(1_000, dayStart + round * 1_000_000, round * 1_000));
+      await scene.append(...backwards(1_000, dayStart + round * 1_000_000, round * 1_000));
     done = true;
     await maintenance;
     expect(await questions).toBeGreaterThan(0);
@@ -146,15 +122,15 @@ describe('DuckDB telemetry store', () => {
   });
 
   it('finds the latest again after a crash between two snapshots', async () => {
-    await open();
-    await append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1, note: 'first' } }));
-    await opened?.store.maintain();
-    await append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + 1, values: { level: 2 } }));
+    await scene.open();
+    await scene.append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1, note: 'first' } }));
+    await scene.store.maintain();
+    await scene.append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + 1, values: { level: 2 } }));
     const copy = await mkdtemp(join(tmpdir(), 'telemetry-copy-'));
     const { cp } = await import('node:fs/promises');
     // The files as a killed process leaves them.
-    await cp(dataDir, copy, { recursive: true });
-    const again = await openTestTelemetryStore({ dataDir: copy, clock });
+    await cp(scene.dataDir, copy, { recursive: true });
+    const again = await openTestTelemetryStore({ dataDir: copy, clock: scene.clock });
     const latest = (await again.store.latest(['d'])).get('d') ?? [];
     expect(latest.map((r) => [r.metric, r.value])).toEqual([
       ['level', 2],
@@ -165,24 +141,24 @@ describe('DuckDB telemetry store', () => {
   });
 
   it('keeps text as it is, whatever is in it', async () => {
-    await open();
+    await scene.open();
     const texts = ['a\u0000b', "'; DROP TABLE parts; --", '\u{1F6B0}水', 'x'.repeat(70_000)];
     const report = {
       observedAt: dayStart,
       values: Object.fromEntries(texts.map((text, index) => [`m${index}`, text])),
     };
-    await append(messageOf({ deviceKey: "d'", frame: Buffer.alloc(100_000, 7) }, report));
+    await scene.append(messageOf({ deviceKey: "d'", frame: Buffer.alloc(100_000, 7) }, report));
     expect(await values("d'")).toEqual(texts);
-    expect((await opened?.store.latest(["d'"]))?.get("d'")?.map((r) => r.value)).toEqual(texts);
-    const [frame] = (await opened?.store.frames({ deviceKey: "d'", range: all, limit: 1 })) ?? [];
+    expect((await scene.store.latest(["d'"])).get("d'")?.map((r) => r.value)).toEqual(texts);
+    const [frame] = await scene.store.frames({ deviceKey: "d'", range: all, limit: 1 });
     expect(frame?.bytes).toHaveLength(100_000);
   });
 
   it('stops a query that takes too long, and answers the next', async () => {
-    await open({ queryTimeoutMs: 1 });
-    for (let round = 0; round < 4; round += 1) await append(...backwards(2_500, dayStart + round * 1_000));
+    await scene.open({ queryTimeoutMs: 1 });
+    for (let round = 0; round < 4; round += 1) await scene.append(...backwards(2_500, dayStart + round * 1_000));
     const series = (stepMs: number, from: number) =>
-      opened?.store.downsample({
+      scene.store.downsample({
         deviceKeys: ['d', ...numbers(7).map((n) => `other-${n}`)],
         metric: 'level',
         range: { from, to: dayStart + dayMs },
@@ -191,41 +167,41 @@ describe('DuckDB telemetry store', () => {
         aggregation: 'increase',
       });
     await expect(series(10_000, dayStart)).rejects.toMatchObject({ status: 503, code: 'telemetry_query_timed_out' });
-    expect((await opened?.store.latest(['d']))?.get('d')).toHaveLength(1);
+    expect((await scene.store.latest(['d'])).get('d')).toHaveLength(1);
     await expect(series(1_000, 0)).rejects.toMatchObject({ status: 400, code: 'telemetry_query_too_large' });
   });
 
   it('serves threads that do not own it, wherever they start', async () => {
     const script = new URL('./client-thread.child.js', import.meta.url);
     const start = (partition: number) => {
-      const thread = new Worker(script, { workerData: { dataDir, partition, entries: 200 } });
+      const thread = new Worker(script, { workerData: { dataDir: scene.dataDir, partition, entries: 200 } });
       return new Promise<number>((resolve, reject) => thread.once('message', resolve).once('error', reject));
     };
     const early = start(1);
-    await open();
+    await scene.open();
     expect(await Promise.all([early, start(2), start(3)])).toEqual([200, 200, 200]);
     expect(await values('thread-2')).toEqual(numbers(200));
   });
 
   it('is opened once however often it is asked for in one process', async () => {
-    await open();
-    const second = await openTestTelemetryStore({ dataDir, clock });
-    await append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1 } }));
+    await scene.open();
+    const second = await openTestTelemetryStore({ dataDir: scene.dataDir, clock: scene.clock });
+    await scene.append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1 } }));
     expect((await second.store.latest(['d'])).size).toBe(1);
-    await opened?.close();
+    await scene.close();
     expect((await second.store.latest(['d'])).size).toBe(1);
-    opened = second;
+    await second.close();
   });
 
   it('refuses a format it does not know', async () => {
-    await open();
+    await scene.open();
     await sqlOnFile('UPDATE store SET format = 99');
-    await expect(open()).rejects.toThrow(/has format 99; this release reads 1 to 3/);
+    await expect(scene.open()).rejects.toThrow(/has format 99; this release reads 1 to 3/);
   });
 
   it('is opened again when its thread dies', async () => {
     const options = {
-      folder: dataDir,
+      folder: scene.dataDir,
       timeZone: 'UTC',
       memoryMb: 128,
       queryTimeoutMs: 1_000,

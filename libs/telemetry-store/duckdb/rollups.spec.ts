@@ -1,16 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ScriptedClock } from '#libs/runtime';
-import {
-  batchOf,
-  dayStart,
-  messageOf,
-  openTestTelemetryStore,
-  type TestStoreOptions,
-} from '#libs/telemetry-store/testing';
+import { dayStart, messageOf, StoreScene } from '#libs/telemetry-store/testing';
 import type { Aggregation } from '../telemetry-store.port.js';
 
 const hour = 3_600_000;
@@ -39,33 +31,16 @@ const oldDay = (name: string, from: number) => [
 ];
 
 describe('roll-ups in DuckDB', () => {
-  let dataDir: string;
-  let clock: ScriptedClock;
-  let opened: Awaited<ReturnType<typeof openTestTelemetryStore>> | undefined;
-  let position: number;
+  let scene: StoreScene;
 
   beforeEach(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'telemetry-rollups-'));
-    clock = new ScriptedClock(dayStart + 12 * hour);
-    position = 0;
+    scene = await StoreScene.create();
   });
-  afterEach(async () => {
-    await opened?.close();
-    opened = undefined;
-    await rm(dataDir, { recursive: true, force: true });
-  });
+  afterEach(() => scene.remove());
 
-  const open = async (options: TestStoreOptions = {}) => {
-    opened = await openTestTelemetryStore({ dataDir, clock, ...options });
-    return opened.store;
-  };
-  const append = (...messages: ReturnType<typeof messageOf>[]) => {
-    position += 1;
-    return opened?.store.append([batchOf(messages, { position })]);
-  };
   /** A reading of `level` every hour of a day of so many devices: its hour as value. */
   const appendDay = (day: number, devices: number) =>
-    append(
+    scene.append(
       ...Array.from({ length: devices }, (_, device) =>
         messageOf(
           { deviceKey: device === 0 ? 'd' : `other-${device}` },
@@ -77,19 +52,18 @@ describe('roll-ups in DuckDB', () => {
       ),
     );
   const close = async (days: number) => {
-    await clock.advance(days * dayMs);
-    await opened?.store.maintain();
+    await scene.clock.advance(days * dayMs);
+    await scene.store.maintain();
   };
   const series = async (aggregation: Aggregation, stepMs: number, days: number) => {
     const range = { from: dayStart, to: dayStart + days * dayMs };
     const question = { deviceKeys: ['d'], metric: 'level', range, stepMs, originMs: dayStart, aggregation };
-    return (await opened?.store.downsample(question))?.get('d')?.map(({ value }) => value);
+    return (await scene.store.downsample(question)).get('d')?.map(({ value }) => value);
   };
   const onFile = async (...statements: string[]): Promise<DuckDBValue[][]> => {
-    await opened?.close();
-    opened = undefined;
-    await mkdir(join(dataDir, 'telemetry'), { recursive: true });
-    const instance = await DuckDBInstance.create(join(dataDir, 'telemetry', 'readings.duckdb'));
+    await scene.close();
+    await mkdir(join(scene.dataDir, 'telemetry'), { recursive: true });
+    const instance = await DuckDBInstance.create(join(scene.dataDir, 'telemetry', 'readings.duckdb'));
     const connection = await instance.connect();
     let rows: DuckDBValue[][] = [];
     for (const sql of statements) rows = (await connection.runAndReadAll(sql)).getRows();
@@ -99,10 +73,10 @@ describe('roll-ups in DuckDB', () => {
   };
 
   it('are made when a day is closed, and asked where they fit', async () => {
-    await open();
+    await scene.open();
     await appendDay(0, 3);
     expect(await onFile('SELECT count(*)::INTEGER FROM rolled_days')).toEqual([[0]]);
-    await open();
+    await scene.open();
     await close(3);
     expect(
       await onFile(`SELECT readings, numbers, total, least, greatest, opening, opened_at, closing, closed_at, growth
@@ -110,7 +84,7 @@ describe('roll-ups in DuckDB', () => {
     ).toEqual([[24, 24, 276, 0, 23, 0, dayStart, 23, dayStart + 23 * hour, 23]]);
     // What they say is what is answered: so they were asked.
     await onFile('UPDATE rollup_days SET total = 1_000', 'UPDATE rollup_hours SET total = 100');
-    await open();
+    await scene.open();
     expect(await series('sum', dayMs, 1)).toEqual([1_000]);
     expect(await series('sum', 12 * hour, 1)).toEqual([1_200, 1_200]);
     expect(await series('sum', 36 * hour, 1)).toEqual([1_000]);
@@ -118,25 +92,25 @@ describe('roll-ups in DuckDB', () => {
   });
 
   it('are made again when something late has been sorted in, and left alone for others until then', async () => {
-    await open();
+    await scene.open();
     await appendDay(0, 3);
     await close(3);
     await onFile('UPDATE rollup_days SET total = 1_000');
-    await open();
-    await append(messageOf({ deviceKey: 'other-1' }, { observedAt: dayStart + 1, values: { level: 7 } }));
+    await scene.open();
+    await scene.append(messageOf({ deviceKey: 'other-1' }, { observedAt: dayStart + 1, values: { level: 7 } }));
     expect(await series('sum', dayMs, 1)).toEqual([1_000]);
-    await append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + 1, values: { level: 7 } }));
+    await scene.append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + 1, values: { level: 7 } }));
     expect(await series('sum', dayMs, 1)).toEqual([283]);
-    await clock.advance(hour);
-    await opened?.store.maintain();
+    await scene.clock.advance(hour);
+    await scene.store.maintain();
     expect(await onFile('SELECT total FROM rollup_days ORDER BY total')).toEqual([[276], [283], [283]]);
   });
 
   it('of many devices are made some devices at a time, and lie together by device in the end', async () => {
-    await open({ partRows: 5_000 });
+    await scene.open({ partRows: 5_000 });
     for (let day = 0; day < 4; day += 1) {
       await appendDay(day, 700);
-      await clock.advance(dayMs);
+      await scene.clock.advance(dayMs);
     }
     await close(3);
     expect(await series('sum', dayMs, 4)).toEqual([276, 276, 276, 276]);
@@ -159,15 +133,15 @@ describe('roll-ups in DuckDB', () => {
   it('are made of what a store of the first format has', async () => {
     const days = [0, 1, 2].map((day) => oldDay(`2026031${day}`, dayStart + day * dayMs));
     await onFile(...firstFormat, ...days.flat());
-    await clock.advance(10 * dayMs);
-    await open();
-    expect(await opened?.store.positions()).toEqual([
+    await scene.clock.advance(10 * dayMs);
+    await scene.open();
+    expect(await scene.store.positions()).toEqual([
       { lane: 'bulk', partition: 0, position: 7, passed: 0, messages: 0, rejected: 0, refused: 0 },
     ]);
     expect(await series('sum', dayMs, 3)).toEqual([276, 276, 276]);
-    position = 7;
-    await append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + 1, values: { level: 7 } }));
-    await opened?.store.maintain();
+    scene.position = 7;
+    await scene.append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + 1, values: { level: 7 } }));
+    await scene.store.maintain();
     expect(await series('sum', dayMs, 3)).toEqual([283, 276, 276]);
     expect(await onFile('SELECT format FROM store')).toEqual([[3]]);
     expect(await onFile('SELECT day FROM rolled_days ORDER BY day')).toEqual([
@@ -175,20 +149,20 @@ describe('roll-ups in DuckDB', () => {
       ['20260311'],
       ['20260312'],
     ]);
-    await open();
-    expect((await opened?.store.positions())?.[0]).toMatchObject({ position: 8, messages: 1 });
-    await opened?.store.deleteBefore({ reading: dayStart + 2 * dayMs, hour: 0, day: 0 });
+    await scene.open();
+    expect((await scene.store.positions())[0]).toMatchObject({ position: 8, messages: 1 });
+    await scene.store.deleteBefore({ reading: dayStart + 2 * dayMs, hour: 0, day: 0 });
     expect(await series('sum', dayMs, 3)).toEqual([283, 276, 276]);
     expect(await onFile('SELECT day FROM parts')).toEqual([['20260312']]);
   });
 
   it('are complete before readings go, though a crash comes in between', async () => {
-    await open();
+    await scene.open();
     await appendDay(0, 3);
     await appendDay(1, 3);
-    await clock.advance(2 * dayMs);
+    await scene.clock.advance(2 * dayMs);
     // Not closed yet, so not rolled up.
-    await opened?.store.deleteBefore({ reading: dayStart + dayMs, hour: 0, day: 0 });
+    await scene.store.deleteBefore({ reading: dayStart + dayMs, hour: 0, day: 0 });
     expect(await series('sum', dayMs, 2)).toEqual([276, 276]);
     // As a crash leaves it: readings are gone that no roll-up was made of since, and of others a part is still there.
     await onFile(
@@ -196,10 +170,10 @@ describe('roll-ups in DuckDB', () => {
       `CREATE TABLE readings_20260310_99 (${readingColumns})`,
       `INSERT INTO readings_20260310_99 SELECT 1, 1, ${dayStart}, 0, 0, 0, 5, '', 0, ${dayStart}, 0, 0, 1000000, 1, 0`,
     );
-    await open();
+    await scene.open();
     await close(3);
     expect(await series('sum', dayMs, 2)).toEqual([276, 276]);
-    await opened?.store.deleteBefore({ reading: dayStart + dayMs, hour: 0, day: 0 });
+    await scene.store.deleteBefore({ reading: dayStart + dayMs, hour: 0, day: 0 });
     expect(await series('sum', dayMs, 2)).toEqual([276, 276]);
     expect(await onFile(`SELECT count(*)::INTEGER FROM parts WHERE day = '20260310'`)).toEqual([[0]]);
   });
