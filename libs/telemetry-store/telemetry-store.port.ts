@@ -37,6 +37,8 @@ export interface StoredUpTo {
   rejected: number;
   /** Messages that the ledger cannot hold. */
   refused: number;
+  /** A release that did not count stored it, and nothing has come since: the counts above say nothing. */
+  uncounted?: true;
 }
 
 /** A part of a message that the store cannot hold. */

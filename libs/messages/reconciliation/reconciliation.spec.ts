@@ -35,6 +35,13 @@ describe('reconcile', () => {
       { acknowledged: 10, stored: 10 },
     ],
     [
+      'stored by a release that did not count',
+      counts(12, 12, 10),
+      counts(10, 0, 9),
+      store({ uncounted: true }),
+      { acknowledged: 12, stored: 9, inFlight: 3 },
+    ],
+    [
       'some in each place',
       counts(100, 100, 60),
       counts(60, 0, 50),

@@ -94,9 +94,9 @@ export function total(places: readonly Reconciled[]): Reconciled {
 }
 
 function balance(raw: MessageCounts, readings: MessageCounts, stored: StoredUpTo | undefined): Reconciled {
+  const { passed: storedUpTo, messages, rejected, refused } = countsOf(readings, stored);
   // The store is ahead of the acknowledgement for a moment, and behind it only where something was lost.
-  const passed = Math.max(readings.acknowledged, stored?.passed ?? 0);
-  const { messages = 0, rejected = 0, refused = 0 } = stored ?? {};
+  const passed = Math.max(readings.acknowledged, storedUpTo);
   const passedOn = readings.appended - readings.entered;
   const missing = {
     raw: raw.acknowledged - raw.givenUp - passedOn,
@@ -111,4 +111,12 @@ function balance(raw: MessageCounts, readings: MessageCounts, stored: StoredUpTo
     missing: { raw: Math.max(0, missing.raw), readings: Math.max(0, missing.readings) },
     surplus: Math.max(0, -missing.raw) + Math.max(0, -missing.readings),
   };
+}
+
+/** What a release stored that did not count is what the stream says was acknowledged. */
+function countsOf(readings: MessageCounts, stored: StoredUpTo | undefined) {
+  if (!stored) return { passed: 0, messages: 0, rejected: 0, refused: 0 };
+  if (!stored.uncounted) return stored;
+  const { acknowledged, givenUp } = readings;
+  return { passed: acknowledged, messages: acknowledged - givenUp, rejected: 0, refused: 0 };
 }

@@ -1,9 +1,11 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { type Lane, lanes } from '#libs/contracts';
 import { StreamCorruptError, StreamOpenError } from '../stream.errors.js';
 import { checkDataFile } from './data-file.js';
+import { firstFormat } from './first-format.js';
+import { FormatUpgrade } from './format-upgrade.js';
 import { entryKey, entryKeyEnd, laneKey } from './keys.js';
 import { LaneTable } from './lane-table.js';
 import { ProcessLock } from './process-lock.js';
@@ -38,10 +40,16 @@ export interface Environment {
 }
 
 /**
- * Opens, or makes, the environment in the folder `path`. Refuses with an error that says what to do: another process in
- * the folder, a damaged or truncated file, another format, another number of partitions.
+ * Opens, or makes, the environment in the folder `path`; one of an older format is brought to ours first. Refuses with an
+ * error that says what to do: another process in the folder, a damaged or truncated file, a format of a newer release,
+ * another number of partitions. `say` is told of an upgrade.
  */
-export async function openEnvironment(path: string, partitions: number, now: number): Promise<Environment> {
+export async function openEnvironment(
+  path: string,
+  partitions: number,
+  now: number,
+  say: (message: string) => void = () => undefined,
+): Promise<Environment> {
   mkdirSync(path, { recursive: true });
   const lock = ProcessLock.acquire(join(path, 'process.lock'));
   let root: RootDatabase<Buffer, Buffer> | undefined;
@@ -57,8 +65,9 @@ export async function openEnvironment(path: string, partitions: number, now: num
     const format = readFormat(tables.format, existsSync(marker) ? undefined : { partitions, now });
     checkFormat(format, path, partitions);
     const environment = { ...tables, root, lock };
+    if (isOlder(format)) await bringUp(environment, tables.format, format, path, say);
     if (lock.owned) {
-      if (!existsSync(marker)) writeMarker(marker, { format: formatVersion, partitions });
+      if (markedFormat(marker) !== formatVersion) writeMarker(marker, { format: formatVersion, partitions });
       checkNewest(environment, partitions);
     }
     return environment;
@@ -82,7 +91,8 @@ export function streamsOf(environment: Environment): string[] {
   return [...names];
 }
 
-function openRoot(path: string): RootDatabase<Buffer, Buffer> {
+/** Opens the files as they are, whatever their format. */
+export function openRoot(path: string): RootDatabase<Buffer, Buffer> {
   return open<Buffer, Buffer>({
     path,
     noSubdir: false,
@@ -97,7 +107,8 @@ function openRoot(path: string): RootDatabase<Buffer, Buffer> {
   });
 }
 
-function openTables(root: RootDatabase<Buffer, Buffer>) {
+/** The tables of an environment, its format record among them. */
+export function openTables(root: RootDatabase<Buffer, Buffer>) {
   const table = (name: string): Table =>
     root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
   return {
@@ -114,6 +125,35 @@ function openTables(root: RootDatabase<Buffer, Buffer>) {
 interface Format {
   format: number;
   partitions: number;
+  /** Its entries are being rewritten: those up to this key (hexadecimal) are. */
+  upgradedUpTo?: string | undefined;
+}
+
+function isOlder({ format, upgradedUpTo }: Format): boolean {
+  return format === firstFormat || upgradedUpTo !== undefined;
+}
+
+/** Upgrades the environment where it lies, or goes on with it. */
+async function bringUp(
+  environment: Environment,
+  table: Table,
+  found: Format,
+  path: string,
+  say: (message: string) => void,
+): Promise<void> {
+  if (!environment.lock.owned) {
+    throw new StreamOpenError(`${path} is being brought to format ${formatVersion} by another thread: start again`);
+  }
+  say(`bringing ${path} from format ${firstFormat} to ${formatVersion}; a kill does no harm, it goes on after it`);
+  const keep = (done: Buffer | undefined) => {
+    const record: Format = { ...found, format: formatVersion, upgradedUpTo: done?.toString('hex') };
+    void table.put(formatKey, protect(Buffer.from(JSON.stringify(record))));
+  };
+  const transact = (work: () => void) => environment.root.childTransaction(work);
+  const upgrade = new FormatUpgrade(environment, found.partitions, transact, keep);
+  const entries = await upgrade.run(Buffer.from(found.upgradedUpTo ?? '', 'hex'));
+  environment.root.resetReadTxn();
+  say(`${path} has format ${formatVersion}: ${entries} entries`);
 }
 
 /** The format record; written first where `make` says the environment is new. */
@@ -131,9 +171,9 @@ function readFormat(table: Table, make: { partitions: number; now: number } | un
 }
 
 function checkFormat(found: Format, path: string, partitions: number): void {
-  if (found.format !== formatVersion) {
+  if (found.format !== formatVersion && found.format !== firstFormat) {
     throw new StreamOpenError(
-      `${path} has format ${found.format}; this release reads ${formatVersion}: start the release that wrote it, or migrate the folder`,
+      `${path} has format ${found.format}; this release reads ${firstFormat} to ${formatVersion}: start the release that wrote it or a newer one, or restore a backup made before the upgrade`,
     );
   }
   if (found.partitions !== partitions) {
@@ -153,6 +193,15 @@ function writeMarker(path: string, format: Format): void {
     closeSync(file);
   }
   renameSync(`${path}.new`, path);
+}
+
+/** The format that the marker names, undefined where there is none that can be read. */
+function markedFormat(path: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as Partial<Format>).format;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the newest entries of every partition: the ones that a bad end would have damaged. */

@@ -23,6 +23,12 @@ export class LaneTable {
     return new LaneTable(0, new Float64Array(partitions * cellsEach));
   }
 
+  /** A table of these rows, one per partition. */
+  static of(version: number, rows: readonly { last: number; bytes: number; messages: number; entered: number }[]) {
+    const cells = rows.flatMap(({ last, bytes, messages, entered }) => [last, bytes, messages, entered]);
+    return new LaneTable(version, Float64Array.from(cells));
+  }
+
   /** Reads a stored record; copies it. Throws `StreamCorruptError`. */
   static decode(stored: Uint8Array, what: string): LaneTable {
     const copy = Buffer.from(stored);

@@ -24,9 +24,9 @@ import { readState, scanState, stateRecords } from './keyed-state.js';
 import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn } from './keys.js';
 import { type LaneTable, lastIn } from './lane-table.js';
 import { exportLog, importLog } from './log-copy.js';
-import { protect, readEntry, readStamp } from './stored-value.js';
+import { acknowledgementRecord, protect, readEntry, readStamp } from './stored-value.js';
 import { Tail, type TailListener } from './tails.js';
-import { acknowledgementRecord, readAcknowledgement, Trimmer } from './trimmer.js';
+import { readAcknowledgement, Trimmer } from './trimmer.js';
 
 /** What an LMDB stream is opened with. */
 export interface LmdbStreamLogOptions {
@@ -225,8 +225,10 @@ export class LmdbStreamLog implements StreamLog {
   }
 
   private async open(): Promise<void> {
-    const { clock, reserveBytes, onFatal, beforeCommit } = this.options;
-    const environment = await openEnvironment(this.path, this.partitions, clock.now());
+    const { clock, logger, reserveBytes, onFatal, beforeCommit } = this.options;
+    const environment = await openEnvironment(this.path, this.partitions, clock.now(), (message) =>
+      logger.warn(message),
+    );
     const signals = new AppendSignals(this.path);
     const committer = new Committer(new GroupWriter(environment, this.partitions), {
       path: this.path,

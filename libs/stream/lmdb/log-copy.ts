@@ -14,8 +14,16 @@ import {
   statePrefix,
 } from './keys.js';
 import { LaneTable } from './lane-table.js';
-import { protect, readEntry, stampEntry, storedEntryBytes, unprotect, writeEntry } from './stored-value.js';
-import { acknowledgementRecord, readAcknowledgement } from './trimmer.js';
+import {
+  acknowledgementRecord,
+  protect,
+  readEntry,
+  stampEntry,
+  storedEntryBytes,
+  unprotect,
+  writeEntry,
+} from './stored-value.js';
+import { readAcknowledgement } from './trimmer.js';
 
 /** Records of one transaction, or read before anything else has its turn. */
 const recordsAtOnce = 1_000;

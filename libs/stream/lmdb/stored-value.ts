@@ -62,6 +62,22 @@ export function unprotect(stored: Uint8Array, what: () => string): Buffer {
   return buffer.subarray(4);
 }
 
+/** How far a group has come in a partition. */
+export interface Acknowledgement {
+  /** 0 at first. */
+  position: number;
+  /** Messages since ever that its stage gave up on. */
+  givenUp: number;
+}
+
+/** The record of an acknowledgement, as it is stored. */
+export function acknowledgementRecord({ position, givenUp }: Acknowledgement): Buffer {
+  const record = Buffer.allocUnsafe(16);
+  record.writeDoubleBE(position, 0);
+  record.writeDoubleBE(givenUp, 8);
+  return protect(record);
+}
+
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

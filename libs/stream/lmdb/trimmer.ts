@@ -13,7 +13,7 @@ import {
   prefixEnd,
 } from './keys.js';
 import type { LaneTable } from './lane-table.js';
-import { protect, readEntry, unprotect } from './stored-value.js';
+import { type Acknowledgement, readEntry, unprotect } from './stored-value.js';
 
 /** Removals per transaction: a few milliseconds in which nobody else can write. */
 const removalsPerCommit = 1_000;
@@ -146,14 +146,6 @@ export class Trimmer {
 }
 
 /** How far a group has come in a partition. */
-export interface Acknowledgement {
-  /** 0 at first. */
-  position: number;
-  /** Messages since ever that its stage gave up on. */
-  givenUp: number;
-}
-
-/** How far a group has come in a partition. */
 export function readAcknowledgement(
   environment: Environment,
   stream: string,
@@ -165,12 +157,4 @@ export function readAcknowledgement(
   if (!stored) return { position: 0, givenUp: 0 };
   const record = unprotect(stored, () => `acknowledgement of ${stream}/${group}`);
   return { position: record.readDoubleBE(0), givenUp: record.readDoubleBE(8) };
-}
-
-/** The record of an acknowledgement, as it is stored. */
-export function acknowledgementRecord({ position, givenUp }: Acknowledgement): Buffer {
-  const record = Buffer.allocUnsafe(16);
-  record.writeDoubleBE(position, 0);
-  record.writeDoubleBE(givenUp, 8);
-  return protect(record);
 }

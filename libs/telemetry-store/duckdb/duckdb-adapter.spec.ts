@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger, systemClock } from '#libs/runtime';
-import { dayStart, messageOf, openTestTelemetryStore, StoreScene } from '#libs/telemetry-store/testing';
+import { batchOf, dayStart, messageOf, openTestTelemetryStore, StoreScene } from '#libs/telemetry-store/testing';
 import type { StoredReading } from '../telemetry-store.port.js';
 import { StoreOwner } from './store-owner.js';
 
@@ -197,6 +197,30 @@ describe('DuckDB telemetry store', () => {
     await scene.open();
     await sqlOnFile('UPDATE store SET format = 99');
     await expect(scene.open()).rejects.toThrow(/has format 99; this release reads 1 to 3/);
+  });
+
+  it('brings a store of the first format to ours, and counts from where the stream does', async () => {
+    await scene.open();
+    await scene.append(...backwards(3, dayStart));
+    for (const column of ['passed', 'messages', 'rejected'])
+      await sqlOnFile(`ALTER TABLE cursors DROP COLUMN ${column}`);
+    for (const table of ['rollup_hours', 'rollup_days', 'rolled_days', 'rollup_marks'])
+      await sqlOnFile(`DROP TABLE ${table}`);
+    await sqlOnFile('UPDATE store SET format = 1');
+    await scene.open();
+    expect(await values()).toEqual(numbers(3));
+    expect(await scene.store.positions()).toMatchObject([{ position: 1, uncounted: true }]);
+    await scene.open();
+    expect(await scene.store.positions()).toMatchObject([{ position: 1, uncounted: true }]);
+    const next = messageOf({ deviceKey: 'd' }, { observedAt: dayStart + hour, values: { level: 3 } });
+    await scene.store.append([batchOf([next], { position: 1, messagesBefore: 90 })]);
+    expect(await values()).toEqual(numbers(3));
+    await scene.store.append([batchOf([next], { position: 2, messagesBefore: 96 })]);
+    const counted = { lane: 'bulk', partition: 0, position: 2, passed: 97, messages: 97, rejected: 0, refused: 0 };
+    expect(await scene.store.positions()).toEqual([counted]);
+    expect(await values()).toEqual(numbers(4));
+    await scene.open();
+    expect(await scene.store.positions()).toEqual([counted]);
   });
 
   it('is opened again when its thread dies', async () => {

@@ -15,7 +15,7 @@ const maxGroupBytes = 2 * 1_048_576;
 const commitGapMs = 100;
 const gatherBytes = 1_048_576;
 
-const nothingYet: Cursor = { position: 0, passed: 0, messages: 0, rejected: 0 };
+const nothingYet: Cursor = { position: 0, passed: 0, messages: 0, rejected: 0, uncounted: false };
 
 interface Waiting {
   request: AppendRequest;
@@ -52,6 +52,7 @@ export class GroupQueue {
           passed: passed?.[row] ?? 0,
           messages: messages?.[row] ?? 0,
           rejected: rejected?.[row] ?? 0,
+          uncounted: (messages?.[row] ?? null) === null,
         },
       ]),
     );
@@ -59,7 +60,12 @@ export class GroupQueue {
 
   /** How far each source is stored. This store refuses nothing. */
   positions(): StoredUpTo[] {
-    return [...this.reached].map(([source, cursor]) => ({ ...laneAndPartition(source), ...cursor, refused: 0 }));
+    return [...this.reached].map(([source, { uncounted, ...cursor }]) => ({
+      ...laneAndPartition(source),
+      ...cursor,
+      refused: 0,
+      ...(uncounted ? { uncounted } : {}),
+    }));
   }
 
   /** Durable when it resolves. */
@@ -152,10 +158,13 @@ export class GroupQueue {
           continue;
         }
         const messages = decodeNormalisedMessages(request.data.subarray(offset, offset + bytes));
+        // Everything before the first entry after an upgrade is stored: the stream has counted it.
+        const known = before.uncounted ? messagesBefore : before.messages;
         const cursor = {
           position,
           passed: messagesBefore + messages.length,
-          messages: before.messages + messages.length,
+          messages: known + messages.length,
+          uncounted: false,
           rejected: before.rejected + messages.reduce((sum, { outcome }) => sum + (outcome === 'rejected' ? 1 : 0), 0),
         };
         reached.set(source, cursor);

@@ -128,8 +128,8 @@ const tablesOfRollups = [
 
 /** By format, what makes the next one of it. */
 export const upgrades: Readonly<Record<number, readonly string[]>> = {
-  // What was stored before is not counted.
-  1: cursorColumns.slice(1).map((name) => `ALTER TABLE cursors ADD COLUMN ${name} DOUBLE DEFAULT 0`),
+  // What was stored before is not counted: NULL, until the stream says how much it was.
+  1: cursorColumns.slice(1).map((name) => `ALTER TABLE cursors ADD COLUMN ${name} DOUBLE`),
   2: tablesOfRollups,
 };
 

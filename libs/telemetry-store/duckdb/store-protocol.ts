@@ -21,6 +21,8 @@ export interface Cursor {
   passed: number;
   messages: number;
   rejected: number;
+  /** Stored by a release that did not count: the next entry says what there was before it. */
+  uncounted: boolean;
 }
 
 /** One decoded `readings` entry. */
