@@ -212,6 +212,12 @@ describe('DuckDB telemetry store', () => {
     expect(await scene.store.positions()).toMatchObject([{ position: 1, uncounted: true }]);
     await scene.open();
     expect(await scene.store.positions()).toMatchObject([{ position: 1, uncounted: true }]);
+    const restored = await StoreScene.create();
+    await restored.open();
+    for (let piece = await scene.store.exportPart(true); piece; piece = await scene.store.exportPart(false))
+      await restored.store.importPart(piece);
+    expect(await restored.store.positions()).toEqual(await scene.store.positions());
+    await restored.remove();
     const next = messageOf({ deviceKey: 'd' }, { observedAt: dayStart + hour, values: { level: 3 } });
     await scene.store.append([batchOf([next], { position: 1, messagesBefore: 90 })]);
     expect(await values()).toEqual(numbers(3));

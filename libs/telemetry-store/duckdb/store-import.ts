@@ -141,7 +141,9 @@ export class StoreImport {
 
   private async reach(positions: readonly StoredUpTo[]): Promise<void> {
     for (const one of positions) {
-      const values = cursorColumns.map((name) => `${one[name]}::DOUBLE`).join(', ');
+      // NULL: not counted yet, see `upgrades`.
+      const known = (name: (typeof cursorColumns)[number]) => name === 'position' || !one.uncounted;
+      const values = cursorColumns.map((name) => (known(name) ? `${one[name]}::DOUBLE` : 'NULL')).join(', ');
       await this.connection.run(`INSERT INTO cursors VALUES (${sourceOf(one.lane, one.partition)}, ${values})`);
     }
     await this.state.queue.load();
