@@ -29,7 +29,9 @@ export class StoreScene {
     return this.opened.store;
   }
 
+  /** Opens the store; one that is open is closed first, so that what follows reads the files again. */
   async open(options: TestStoreOptions = {}): Promise<Opened['store']> {
+    await this.close();
     this.opened = await openTestTelemetryStore({ dataDir: this.dataDir, clock: this.clock, ...options });
     return this.opened.store;
   }
