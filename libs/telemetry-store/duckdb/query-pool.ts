@@ -1,4 +1,5 @@
-import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import type { StoreFile } from './store-file.js';
 import { queryTimedOut, storeBusy } from './store-refusal.js';
 
 const maxWaiting = 256;
@@ -10,14 +11,14 @@ export class QueryPool {
   private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
 
   constructor(
-    private readonly instance: DuckDBInstance,
+    private readonly file: StoreFile,
     private readonly concurrency: number,
     private readonly timeoutMs: number,
   ) {}
 
   async open(): Promise<void> {
     for (let count = 0; count < this.concurrency; count += 1) {
-      const connection = await this.instance.connect();
+      const connection = await this.file.connect();
       this.idle.push(connection);
       this.all.push(connection);
     }

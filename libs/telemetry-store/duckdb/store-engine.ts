@@ -1,6 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { DayCalendar } from '../day-calendar.js';
 import type { StoredReading } from '../telemetry-store.port.js';
 import { Compaction } from './compaction.js';
@@ -19,13 +17,14 @@ import { readRange, storedReading } from './reading-query.js';
 import { Rollups } from './rollups.js';
 import { fixedTables, none, readColumns, storeFormat, upgrades } from './schema.js';
 import { StoreExport } from './store-export.js';
+import { StoreFile } from './store-file.js';
 import { StoreImport } from './store-import.js';
 import type { QueryRequest, StoreOptions, StoreRequest } from './store-protocol.js';
 
 /** DuckDB and everything kept beside it, in the one thread that owns them. */
 export class StoreEngine {
   private constructor(
-    private readonly instance: DuckDBInstance,
+    private readonly file: StoreFile,
     private readonly connections: { append: DuckDBConnection; maintain: DuckDBConnection },
     private readonly work: {
       queue: GroupQueue;
@@ -40,17 +39,9 @@ export class StoreEngine {
 
   /** Opens the store, or makes an empty one. Throws where its format is not ours. */
   static async open(options: StoreOptions): Promise<StoreEngine> {
-    mkdirSync(options.folder, { recursive: true });
-    const instance = await DuckDBInstance.create(join(options.folder, 'readings.duckdb'), {
-      threads: '1',
-      // While it writes one, commits wait: about a third of a second at this size, and a second at 64 MB.
-      checkpoint_threshold: '24MB',
-      memory_limit: `${options.memoryMb}MB`,
-      temp_directory: join(options.folder, 'temporary'),
-      preserve_insertion_order: 'true',
-    });
-    const append = await instance.connect();
-    const maintain = await instance.connect();
+    const file = await StoreFile.open(options.folder, options.memoryMb);
+    const append = await file.connect();
+    const maintain = await file.connect();
     const timeZone = await prepare(append, options.timeZone);
     const parts = new Parts(new DayCalendar(timeZone));
     const dictionary = new Dictionary();
@@ -62,7 +53,7 @@ export class StoreEngine {
     writer.storedAt = await snapshot.load();
     const queue = new GroupQueue(append, writer);
     await queue.load();
-    const pool = new QueryPool(instance, options.queryConcurrency, options.queryTimeoutMs);
+    const pool = new QueryPool(file, options.queryConcurrency, options.queryTimeoutMs);
     await pool.open();
     const compaction = new Compaction(maintain, parts);
     const rollups = new Rollups(maintain, parts, () => snapshot.deletedBefore, options.partRows / 2);
@@ -70,11 +61,11 @@ export class StoreEngine {
     const state = { parts, snapshot, writer, queue };
     const maintenance = new Maintenance(maintain, state, compaction, rollups, options.partRows);
     const backup = {
-      export: new StoreExport(instance, { parts, dictionary, queue }, compaction),
+      export: new StoreExport(file, { parts, dictionary, queue }, compaction),
       import: new StoreImport(append, { parts, dictionary, latest, writer, queue }),
     };
     return new StoreEngine(
-      instance,
+      file,
       { append, maintain },
       { queue, pool, compaction, maintenance, ...backup },
       { parts, dictionary, latest, rollups },
@@ -102,7 +93,7 @@ export class StoreEngine {
     await this.connections.append.run('CHECKPOINT').catch(() => undefined);
     this.connections.append.closeSync();
     this.connections.maintain.closeSync();
-    this.instance.closeSync();
+    this.file.close();
   }
 
   private async query(request: QueryRequest): Promise<unknown> {

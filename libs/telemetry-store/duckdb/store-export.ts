@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { encodePart, rowsPerPart } from '../stored-part.js';
 import type { StoredReading } from '../telemetry-store.port.js';
 import type { Compaction } from './compaction.js';
@@ -8,6 +8,7 @@ import type { GroupQueue } from './group-queue.js';
 import type { Part, Parts } from './parts.js';
 import { rowsOf, storedReading } from './reading-query.js';
 import { type PartKind, partColumns } from './schema.js';
+import type { StoreFile } from './store-file.js';
 
 /** A report's readings come one after the other, and a device's reports in order: what another engine keeps together stays so. */
 const exportOrder: Readonly<Record<PartKind, string>> = {
@@ -20,7 +21,7 @@ export class StoreExport {
   private running: { pieces: AsyncGenerator<Uint8Array>; release: () => void } | undefined;
 
   constructor(
-    private readonly instance: DuckDBInstance,
+    private readonly file: StoreFile,
     private readonly state: { parts: Parts; dictionary: Dictionary; queue: GroupQueue },
     private readonly compaction: Compaction,
   ) {}
@@ -56,7 +57,7 @@ export class StoreExport {
   }
 
   private async *pieces(parts: readonly Part[]): AsyncGenerator<Uint8Array> {
-    const connection = await this.instance.connect();
+    const connection = await this.file.connect();
     try {
       for (const part of parts) {
         if (part.kind === 'readings') yield* this.readings(connection, part);
