@@ -7,7 +7,10 @@ import { registerDevices } from './bystanders.js';
 import { residentBytes, round } from './statistics.js';
 
 const connectsAtATime = 256;
-const settleMs = 3_000;
+/** Memory is at rest when it has moved by less than this part of it over so many seconds; waited for a minute at most. */
+const restingPart = 0.01;
+const restingSeconds = 5;
+const longestSettle = 60;
 
 /** Connects many devices that then say nothing; memory per connection, and how long until the last was in. */
 export async function measureIdle(
@@ -16,13 +19,11 @@ export async function measureIdle(
 ): Promise<Record<string, number>> {
   say(`registering and connecting ${idleConnections} idle devices`);
   const devices = await registerDevices(await ApiClient.logIn(platform), 'idle', idleConnections, 'water-meter');
-  await pause(settleMs);
-  const before = residentBytes(platform.pids[0] ?? 0);
+  const before = await settledBytes(platform);
   const started = performance.now();
   const sockets = await connectAll(platform.mqttPort, devices);
   const connectSeconds = (performance.now() - started) / 1000;
-  await pause(settleMs);
-  const after = residentBytes(platform.pids[0] ?? 0);
+  const after = await settledBytes(platform);
   const alive = sockets.filter((socket) => !socket.destroyed).length;
   for (const socket of sockets) socket.destroy();
   return {
@@ -30,6 +31,19 @@ export async function measureIdle(
     idleConnectSeconds: round(connectSeconds),
     idleKiBPerConnection: round((after - before) / 1024 / Math.max(1, alive)),
   };
+}
+
+/** Resident bytes once they rest: what the load before has left to be sorted and collected is no connection's. */
+async function settledBytes(platform: BenchedPlatform): Promise<number> {
+  const seen: number[] = [];
+  while (seen.length < longestSettle) {
+    seen.push(residentBytes(platform.pids[0] ?? 0));
+    const last = seen.slice(-restingSeconds);
+    if (last.length === restingSeconds && Math.max(...last) - Math.min(...last) < restingPart * Math.max(...last))
+      break;
+    await pause(1_000);
+  }
+  return seen.at(-1) ?? 0;
 }
 
 async function connectAll(port: number, devices: readonly LoadDevice[]): Promise<Socket[]> {
