@@ -31,9 +31,7 @@ if (values.help || !['embedded', 'server'].includes(values.engines)) {
   process.exit(values.help ? 0 : 1);
 }
 
-const say = (text: string) => {
-  if (!values.json || process.stderr.isTTY) process.stderr.write(`${text}\n`);
-};
+const say = (text: string) => process.stderr.write(`${text}\n`);
 const devices = Number(values.devices);
 const { result, kept } = values.engines === 'server' ? await onServers() : await embedded();
 process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${JSON.stringify(result, null, 2)}\n`);
