@@ -84,6 +84,13 @@ export default {
       from: { path: '^devices-sim/' },
       to: { path: '^(libs|apps)/' },
     },
+    {
+      name: 'console-imports-no-lib',
+      comment: 'The console knows the platform by its REST API alone.',
+      severity: 'error',
+      from: { path: '^apps/console/' },
+      to: { path: '^(libs|devices-sim|test)/' },
+    },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     ...Object.entries(drivers).map(([driver, home]) => ({
       name: `driver-${driver.replace(/[^a-z]/g, '')}`,

@@ -9,7 +9,14 @@ import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
 import { ReadingsApiModule } from '#libs/readings';
 import { RegistryDbModule } from '#libs/registry-db';
 import { RulesApiModule } from '#libs/rules';
-import { configProvider, type Environment, httpConfig, OperationsModule, RuntimeModule } from '#libs/runtime';
+import {
+  configProvider,
+  consoleConfig,
+  type Environment,
+  httpConfig,
+  OperationsModule,
+  RuntimeModule,
+} from '#libs/runtime';
 import { StreamModule } from '#libs/stream';
 import { TelemetryStoreModule } from '#libs/telemetry-store';
 import { Threads } from './threads.js';
@@ -39,7 +46,7 @@ export class AllInOneApp {
         DeadLettersApiModule,
         MessagesApiModule,
       ],
-      providers: [configProvider(httpConfig), Threads],
+      providers: [configProvider(httpConfig), configProvider(consoleConfig), Threads],
     };
   }
 }

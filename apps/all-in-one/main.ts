@@ -1,7 +1,7 @@
 // The gateway runs in a thread; its settings are checked here, before anything starts, and listed by --help.
 import '#libs/gateway';
 import { Bootstrap, configureHttp } from '#libs/access';
-import { httpConfig, readConfig, runApp, runtimeConfig, serveDocs } from '#libs/runtime';
+import { httpConfig, readConfig, runApp, runtimeConfig, serveConsole, serveDocs } from '#libs/runtime';
 import { StreamServer } from '#libs/stream';
 import { AllInOneApp } from './all-in-one.app.js';
 import { Threads } from './threads.js';
@@ -17,6 +17,7 @@ await runApp({
   configure: async (app) => {
     await configureHttp(app);
     serveDocs(app);
+    serveConsole(app);
   },
   listen: async (app) => {
     await app.listen(http().httpPort, http().httpHost);

@@ -14,6 +14,7 @@ export interface Welcome {
 /** Prints where the platform listens and how to log in, in both languages. */
 export function welcome({ dataDir, httpPort, gateway, initialPassword }: Welcome): void {
   const rows: [string, string][] = [
+    ['Console 控制台', `http://127.0.0.1:${httpPort}/`],
     ['REST API 接口', `http://127.0.0.1:${httpPort}/api/v1`],
     ['API docs 文档', `http://127.0.0.1:${httpPort}/docs`],
     ['MQTT 接入', gateway.mqttPort ? `mqtt://127.0.0.1:${gateway.mqttPort}` : 'the cluster at BRIDGE_URL 经桥接集群'],
@@ -25,7 +26,7 @@ export function welcome({ dataDir, httpPort, gateway, initialPassword }: Welcome
   }
   const lines = rows.map(([name, value]) => `  ${name.padEnd(24 - wide(name))} ${value}`);
   const hint = initialPassword
-    ? '  Change it with PUT /api/v1/me/password; until then every start shows it. 请尽快修改，修改前每次启动都会显示。\n'
+    ? '  The console asks for a new one (or PUT /api/v1/me/password); until then every start shows it. 请尽快修改，修改前每次启动都会显示。\n'
     : '';
   process.stdout.write(
     `\nCitySense 感知中台 is ready 已就绪\n${lines.join('\n')}\n${hint}  Ctrl-C drains and stops 停止\n\n`,

@@ -9,7 +9,14 @@ import { NotifierApiModule } from '#libs/notifier';
 import { ReadingsApiModule } from '#libs/readings';
 import { RegistryDbModule } from '#libs/registry-db';
 import { RulesApiModule } from '#libs/rules';
-import { configProvider, type Environment, httpConfig, OperationsModule, RuntimeModule } from '#libs/runtime';
+import {
+  configProvider,
+  consoleConfig,
+  type Environment,
+  httpConfig,
+  OperationsModule,
+  RuntimeModule,
+} from '#libs/runtime';
 import { StreamModule } from '#libs/stream';
 import { TelemetryStoreModule } from '#libs/telemetry-store';
 
@@ -37,7 +44,7 @@ export class ApiApp {
         DeadLettersApiModule,
         MessagesApiModule,
       ],
-      providers: [configProvider(httpConfig)],
+      providers: [configProvider(httpConfig), configProvider(consoleConfig)],
     };
   }
 }

@@ -1,5 +1,5 @@
 import { configureHttp } from '#libs/access';
-import { httpConfig, readConfig, runApp, serveDocs } from '#libs/runtime';
+import { httpConfig, readConfig, runApp, serveConsole, serveDocs } from '#libs/runtime';
 import { ApiApp } from './api.app.js';
 
 await runApp({
@@ -8,6 +8,7 @@ await runApp({
   configure: async (app) => {
     await configureHttp(app);
     serveDocs(app);
+    serveConsole(app);
   },
   listen: async (app) => {
     const { httpPort, httpHost } = readConfig(httpConfig, process.env);

@@ -3,6 +3,8 @@ export * from './clock.js';
 export * from './config.js';
 export * from './errors.js';
 export * from './health.js';
+export * from './http/console.config.js';
+export * from './http/console.js';
 export * from './http/event-stream.js';
 export * from './http/http.config.js';
 export * from './http/http-adapter.js';

@@ -1,0 +1,16 @@
+import 'element-plus/theme-chalk/base.css';
+import 'element-plus/theme-chalk/dark/css-vars.css';
+import 'element-plus/theme-chalk/el-message.css';
+import 'element-plus/theme-chalk/el-message-box.css';
+import 'element-plus/theme-chalk/el-notification.css';
+import 'element-plus/theme-chalk/el-overlay.css';
+import './app/style.css';
+import { createApp } from 'vue';
+import App from './App.vue';
+import { i18n, startLanguage } from './app/language.js';
+import { startTheme } from './app/theme.js';
+import { router } from './router.js';
+
+startTheme();
+await startLanguage();
+createApp(App).use(i18n).use(router).mount('#app');
