@@ -5,7 +5,7 @@ const layers = [
   'stream|telemetry-store|registry-db',
   'access',
   'devices',
-  'gateway|normaliser|readings|rules|alerts|notifier|dead-letters|messages|backup',
+  'gateway|normaliser|readings|rules|alerts|notifier|dead-letters|messages|overview|backup',
 ];
 const features = layers.at(-1).split('|');
 const spec = '[.]spec[.]ts$';

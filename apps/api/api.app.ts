@@ -6,6 +6,7 @@ import { CommandsApiModule, DevicesApiModule, DevicesModule } from '#libs/device
 import { MessagesApiModule } from '#libs/messages';
 import { NormaliserApiModule } from '#libs/normaliser';
 import { NotifierApiModule } from '#libs/notifier';
+import { OverviewApiModule } from '#libs/overview';
 import { ReadingsApiModule } from '#libs/readings';
 import { RegistryDbModule } from '#libs/registry-db';
 import { RulesApiModule } from '#libs/rules';
@@ -43,6 +44,7 @@ export class ApiApp {
         NotifierApiModule,
         DeadLettersApiModule,
         MessagesApiModule,
+        OverviewApiModule,
       ],
       providers: [configProvider(httpConfig), configProvider(consoleConfig)],
     };

@@ -107,6 +107,11 @@ export function decodeNormalisedMessages(entry: Uint8Array): NormalisedMessage[]
   }));
 }
 
+/** Whose messages a `readings` entry holds, for those who only count. Throws as `decodeNormalisedMessages` does. */
+export function decodeMessageOwners(entry: Uint8Array): Pick<NormalisedMessage, 'tenantKey' | 'productKey'>[] {
+  return decodeGroup(entry, (row) => ({ tenantKey: row[1] as string, productKey: row[3] as string }));
+}
+
 /** Metric, value and quality of each reading in one flat list: the hot path of the flow, so no list per reading. */
 function flatReadings(readings: readonly Reading[]): unknown[] {
   const flat: unknown[] = [];

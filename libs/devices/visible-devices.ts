@@ -7,8 +7,11 @@ import { DeviceDirectory } from './device-directory.js';
 import type { KnownDevice } from './known-device.js';
 import { ProductCatalogue } from './product-catalogue.js';
 
+/** What tells whether a device may be seen. */
+export type SeenThing = Pick<KnownDevice, 'tenantKey' | 'productKey'>;
+
 /** What a principal sees, as of the moment it was asked. */
-export type Sight = (device: KnownDevice) => boolean;
+export type Sight = (device: SeenThing) => boolean;
 
 /**
  * The devices that a principal may see messages and readings of: those of its tenant and, for a vendor, those of its own products whose
@@ -46,7 +49,7 @@ export class VisibleDevices {
     return this.isVendorOf(tenant, device) && (await this.grantedTo(tenant)).has(device.tenantKey);
   }
 
-  private isVendorOf(tenant: string, device: KnownDevice): boolean {
+  private isVendorOf(tenant: string, device: SeenThing): boolean {
     return this.catalogue.current(device.productKey)?.ownerTenantKey === tenant;
   }
 

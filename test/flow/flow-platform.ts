@@ -13,6 +13,7 @@ import { GatewayAddresses, GatewayModule } from '#libs/gateway';
 import { MessagesApiModule } from '#libs/messages';
 import { NormaliserApiModule, NormaliserStageModule } from '#libs/normaliser';
 import { NotifierApiModule, NotifierStageModule } from '#libs/notifier';
+import { OverviewApiModule } from '#libs/overview';
 import { ReadingsApiModule, ReadingsStageModule } from '#libs/readings';
 import { RulesApiModule, RulesStageModule } from '#libs/rules';
 import type { Environment } from '#libs/runtime';
@@ -57,6 +58,7 @@ const modules = [
   DeadLettersStageModule,
   DeadLettersApiModule,
   MessagesApiModule,
+  OverviewApiModule,
 ];
 
 /** Starts all modules of the platform; stages run on the real stream, devices and people come over the network. */

@@ -33,7 +33,9 @@ const rule = {
 /** Makes a tenant with one of everything, the way its people and devices would: over REST and from reports. */
 export async function playScene({ api, report }: FlowPlatform, name: string, desk: WebhookDesk): Promise<TenantScene> {
   const owner = new TenantClient(api, await api.createTenant(name, manyRoles));
-  const { id: installation } = await owner.call('POST', '/installations', { name: `${name}-tower`, building: name });
+  const position = { latitude: 27.7, longitude: 106.9 };
+  const tower = { name: `${name}-tower`, building: name, position };
+  const { id: installation } = await owner.call('POST', '/installations', tower);
   const meter = await owner.register(`${name}-meter`, 'water-meter', { installationId: installation });
   const detector = await owner.register(`${name}-detector`, 'fire-detector', { installationId: installation });
   const product = `${name}-product`;

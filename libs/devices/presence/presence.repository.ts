@@ -33,7 +33,10 @@ export class PresenceRepository {
           ${column(rows.map((row) => row.cause))}::text[]
         ) as r (key, online, since, seen, cause) join devices d on d.key = r.key
         on conflict (device_key) do update set online = excluded.online, since = excluded.since,
-          last_seen_at = excluded.last_seen_at, cause = excluded.cause`);
+          last_seen_at = excluded.last_seen_at, cause = excluded.cause,
+          changed = case when device_presence.online is distinct from excluded.online
+            or (device_presence.last_seen_at is null) <> (excluded.last_seen_at is null)
+            then pg_current_xact_id() else device_presence.changed end`);
       const seen = rows.filter((row) => row.online).map((row) => row.deviceKey);
       if (seen.length === 0) return;
       await transaction.execute(sql`

@@ -144,6 +144,19 @@ describe('PresenceStage', () => {
     expect(await gauge('presence_transitions_total')).toEqual({ 'online message': 1, 'offline silence': 1 });
   });
 
+  it('says which rows changed, and not which were only heard of again', async () => {
+    const [device] = await seed(1);
+    const repository = new PresenceRepository(registry.database);
+    const row = { deviceKey: device?.key ?? '', online: true, since: 100, lastSeenAt: 100, cause: 'message' };
+    const changes: (string | undefined)[] = [];
+    for (const written of [row, { ...row, lastSeenAt: 1_000 }, { ...row, online: false, cause: 'silence' }]) {
+      await repository.write([written]);
+      changes.push((await presenceOf(row.deviceKey))?.changed);
+    }
+    expect(changes[0]).toBe(changes[1]);
+    expect(BigInt(changes[2] ?? 0)).toBeGreaterThan(BigInt(changes[1] ?? 0));
+  });
+
   it('makes nobody offline over a restart of an hour, and keeps what it knew', async () => {
     const group = await seed(5);
     for (const device of group) await send(device);

@@ -130,17 +130,23 @@ export const devices = pgTable(
   ],
 );
 
-/** Whether a device is believed alive, and since when. Written on change only. */
-export const devicePresence = pgTable('device_presence', {
-  deviceKey: uuid('device_key')
-    .primaryKey()
-    .references(() => devices.key),
-  online: boolean('online').notNull(),
-  since: instant('since').notNull(),
-  lastSeenAt: instant('last_seen_at'),
-  /** connection | message | silence */
-  cause: text('cause').notNull(),
-});
+/** Whether a device is believed alive, and since when. */
+export const devicePresence = pgTable(
+  'device_presence',
+  {
+    deviceKey: uuid('device_key')
+      .primaryKey()
+      .references(() => devices.key),
+    online: boolean('online').notNull(),
+    since: instant('since').notNull(),
+    lastSeenAt: instant('last_seen_at'),
+    /** connection | message | silence */
+    cause: text('cause').notNull(),
+    /** The transaction in which it last went on- or offline, or was first seen; fresh signs of life leave it, and its index, alone. */
+    changed: transactionId('changed').notNull().default(sql`pg_current_xact_id()`),
+  },
+  (table) => [index('device_presence_changed').on(table.changed, table.deviceKey)],
+);
 
 /** Something that a device was told to do, and what became of it. */
 export const deviceCommands = pgTable(

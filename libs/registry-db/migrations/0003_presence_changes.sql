@@ -1,0 +1,2 @@
+ALTER TABLE "device_presence" ADD COLUMN "changed" "xid8" DEFAULT pg_current_xact_id() NOT NULL;--> statement-breakpoint
+CREATE INDEX "device_presence_changed" ON "device_presence" USING btree ("changed","device_key");
