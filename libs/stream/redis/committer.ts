@@ -5,7 +5,7 @@ import { StreamFencedError, StreamUsageError } from '../stream.errors.js';
 import type { Commit, Source, StateChange } from '../stream.port.js';
 import { addPlaces } from './appender.js';
 import type { Argument, RedisConnection } from './connection.js';
-import { fieldOf, type Keys } from './keys.js';
+import { fieldOf, type Keys, sourceNameOf } from './keys.js';
 import type { OutboxRelay } from './outbox-relay.js';
 import { commitScript } from './scripts.js';
 
@@ -52,7 +52,7 @@ export class Committer {
       token,
       this.producer,
       ++this.sequence,
-      `${stream} ${group} ${lane}`,
+      sourceNameOf(source),
       group,
       upTo ?? '',
       fieldOf(stream, lane),

@@ -1,5 +1,5 @@
 import type { Lane } from '#libs/contracts';
-import type { Place } from '../stream.port.js';
+import type { Place, Source } from '../stream.port.js';
 
 /**
  * Names of keys and channels. Everything of one partition has the partition as its hash tag, so that it lies in one slot
@@ -39,7 +39,7 @@ export class Keys {
     return `${this.prefix}:{${partition}}:arrived`;
   }
 
-  /** A hash: the last commit of each source, so that one that is sent twice is kept once. */
+  /** A hash: the last commit of each source, so that one that is sent twice is kept once, and how far it is. */
   commits(partition: number): string {
     return `${this.prefix}:{${partition}}:commits`;
   }
@@ -94,6 +94,11 @@ export class Keys {
 /** A place within its partition, in scripts and hashes: `raw:bulk`. */
 export function fieldOf(stream: string, lane: Lane): string {
   return `${stream}:${lane}`;
+}
+
+/** A source within its partition, in the hash of commits. */
+export function sourceNameOf({ stream, group, lane }: Omit<Source, 'partition'>): string {
+  return `${stream} ${group} ${lane}`;
 }
 
 /** What is announced of an append: `b7` is partition 7 of the bulk lane. */

@@ -22,14 +22,15 @@ import { Committer } from './committer.js';
 import { RedisConnection } from './connection.js';
 import { GroupMembership } from './group-membership.js';
 import { readState, scanState } from './keyed-state.js';
-import { fieldOf, Keys } from './keys.js';
+import { Keys, sourceNameOf } from './keys.js';
 import { clearLog, exportLog, importLog } from './log-copy.js';
 import { OutboxRelay } from './outbox-relay.js';
 import { Reader } from './reader.js';
 import { classifyRedisFailure } from './redis-failure.js';
 import { Room } from './room.js';
-import { claimScript, noteScript, registerScript, standingScript } from './scripts.js';
+import { claimScript, noteScript, registerScript } from './scripts.js';
 import { checkServer } from './server-check.js';
+import { Standings } from './standings.js';
 import { Tail, type TailListener } from './tail.js';
 import { Trimmer } from './trimmer.js';
 import { WakeUps } from './wake-ups.js';
@@ -122,7 +123,8 @@ export class RedisStreamLog implements StreamLog {
     await Promise.all(
       Array.from({ length: partitions }, (_, partition) => {
         const streams = lanes.map((lane) => keys.entries({ stream, lane, partition }));
-        return connection.endure(registerScript, streams, [group], signal);
+        const sources = lanes.map((lane) => sourceNameOf({ stream, group, lane }));
+        return connection.endure(registerScript, [keys.commits(partition), ...streams], [group, ...sources], signal);
       }),
     );
     await connection.endure(noteScript, [keys.groups], [`${stream} ${group}`], signal);
@@ -205,50 +207,8 @@ export class RedisStreamLog implements StreamLog {
     return this.waiters.wait(streams, timeoutMs, signal);
   }
 
-  async lag(): Promise<Lag[]> {
-    const { connection } = this.mustBeOpen();
-    const registered = await connection.ask((client) => client.smembers(this.keys.groups));
-    const groupsOf = new Map<string, Set<string>>();
-    for (const name of registered) {
-      const [stream = '', group = ''] = name.split(' ');
-      const groups = groupsOf.get(stream) ?? new Set();
-      groupsOf.set(stream, groups.add(group));
-    }
-    const places = [...groupsOf.keys()].flatMap((stream) => lanes.map((lane) => ({ stream, lane })));
-    if (places.length === 0) return [];
-    const now = this.options.clock.now();
-    const partitions = Array.from({ length: this.partitions }, async (_, partition) => {
-      const keys = [
-        this.keys.tails(partition),
-        this.keys.commits(partition),
-        ...places.map((place) => this.keys.entries({ ...place, partition })),
-      ];
-      const fields = places.flatMap(({ stream, lane }) => [fieldOf(stream, lane), stream, lane]);
-      const answer = (await connection.ask(() => connection.run(standingScript, keys, fields))) as Standing[];
-      return answer.flatMap(([last, , appended, entered, ...groups], index) => {
-        const { stream, lane } = places[index] as { stream: string; lane: Place['lane'] };
-        return groups
-          .filter(([group]) => groupsOf.get(stream)?.has(group))
-          .map(
-            ([group, acknowledged, at, , counted, givenUp]): Lag => ({
-              stream,
-              group,
-              lane,
-              partition,
-              acknowledged: Number(acknowledged),
-              last: Number(last),
-              ageMs: at === '' ? 0 : Math.max(0, now - Number(at)),
-              messages: {
-                appended: Number(appended),
-                entered: Number(entered),
-                acknowledged: Number(counted),
-                givenUp: Number(givenUp),
-              },
-            }),
-          );
-      });
-    });
-    return (await Promise.all(partitions)).flat();
+  lag(): Promise<Lag[]> {
+    return this.mustBeOpen().standings.lag();
   }
 
   trim(retention: readonly Retention[]): Promise<number> {
@@ -290,6 +250,7 @@ export class RedisStreamLog implements StreamLog {
       appender: new Appender(connection, keys, clock),
       committer: new Committer(connection, keys, clock, relay),
       reader: new Reader(connection, keys),
+      standings: new Standings(connection, keys, partitions, clock),
       trimmer: new Trimmer(connection, keys, partitions),
     };
     // Real timers on purpose: they watch over the machine, not over anything that happens at a time.
@@ -345,14 +306,6 @@ export class RedisStreamLog implements StreamLog {
   }
 }
 
-type Standing = [
-  last: string,
-  total: string,
-  messages: string,
-  entered: string,
-  ...groups: [group: string, acknowledged: string, at: string, before: string, counted: string, givenUp: string][],
-];
-
 interface Opened {
   connection: RedisConnection;
   wakeUps: WakeUps;
@@ -361,5 +314,6 @@ interface Opened {
   appender: Appender;
   committer: Committer;
   reader: Reader;
+  standings: Standings;
   trimmer: Trimmer;
 }

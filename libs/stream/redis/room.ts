@@ -4,6 +4,7 @@ import type { Place } from '../stream.port.js';
 import type { RedisConnection } from './connection.js';
 import { fieldOf, type Keys } from './keys.js';
 import { standingScript } from './scripts.js';
+import type { Standing } from './standings.js';
 
 /** Of the memory that Redis may use: above it intake waits, so that what is left is for the stages, which make room. */
 const intakeShare = 0.85;
@@ -80,9 +81,10 @@ export class Room {
   private async lookAt(place: Place): Promise<void> {
     const { stream, lane, partition } = place;
     const keys = [this.keys.tails(partition), this.keys.commits(partition), this.keys.entries(place)];
-    const fields = [fieldOf(stream, lane), stream, lane];
+    const fields = [fieldOf(stream, lane), stream, lane, ''];
     const answer = await this.connection.ask(() => this.connection.run(standingScript, keys, fields));
-    const [[, total = '0', , , ...groups] = []] = answer as [string, string, string, string, ...string[][]][];
+    const [standing = 0] = answer as Standing[];
+    const [, total, , , ...groups] = standing === 0 ? [0, 0, 0, 0] : standing;
     const owed = groups.reduce((most, [, , , before]) => Math.max(most, Number(total) - Number(before)), 0);
     const name = nameOf(place);
     if (owed > this.maxBacklogBytes) {
