@@ -70,9 +70,9 @@ export const streamConfig = defineConfig('stream', {
   ),
   bulkPaceMs: setting.integer(
     'STREAM_BULK_PACE_MS',
-    150,
-    'Least time between two batches of one partition of the bulk lane, so that small ones gather; a backlog is not paced.',
-    0,
+    -1,
+    'Least time between two batches of one partition of the bulk lane, so that small ones gather, -1 for 150 (lmdb) or 400 (redis); a backlog is not paced.',
+    -1,
     1_000,
   ),
   reserveBytes: setting.integer(
