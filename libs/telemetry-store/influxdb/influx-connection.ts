@@ -150,9 +150,11 @@ export class InfluxConnection {
 
   private async createDatabase(): Promise<void> {
     if (this.version.major !== 1) return;
-    // A user who may not make databases has been given one.
-    await this.run(`CREATE DATABASE ${quoted(this.config.database)}`).catch((error: Error) => {
-      if (!/not authorized|privilege|403/i.test(error.message)) throw error;
+    const { database, shardDays } = this.config;
+    const statement = `CREATE DATABASE ${quoted(database)} WITH SHARD DURATION ${shardDays}d`;
+    await this.run(statement).catch((error: Error) => {
+      // A user who may not make databases has been given one; one with other shards was made before.
+      if (!/not authorized|privilege|403|conflicts with an existing/i.test(error.message)) throw error;
     });
   }
 

@@ -154,7 +154,7 @@ const unmodelled = (message: NormalisedMessage) => {
   });
 
   it('stores the good points of a batch with bad ones, and gives the bad ones back', async () => {
-    const store = await open({ settings: { INFLUX_WRITE_POINTS: '50' } });
+    const store = await open({ settings: { INFLUX_WRITE_POINTS: '50', INFLUX_SHARD_DAYS: '7' } });
     // Somebody wrote a text where the store keeps numbers: InfluxDB takes no number there until the next shard.
     const body = `readings value="text" ${dayStart + week}000000`;
     const seeded = await fetch(`${server.url}/write?db=${database}`, { method: 'POST', body });
@@ -238,6 +238,20 @@ const unmodelled = (message: NormalisedMessage) => {
     await check();
     await pipeline.append([batchOf(of('level', 1, devices.slice(900)), { position: 3 })]);
     expect((await api.latest(['device-999'])).get('device-999')).toMatchObject([{ value: 1 }]);
+  });
+
+  it('finds the latest of metrics that share a series, new ones at once and however long ago it was', async () => {
+    const clock = new ScriptedClock(dayStart + 300 * dayMs);
+    const settings = { INFLUX_UNMODELLED_PER_DEVICE: '0' };
+    const [pipeline, api] = [await open({ clock, settings }), await open({ clock, settings })];
+    const of = (deviceKey: string, daysAgo: number) =>
+      unmodelled(messageOf({ deviceKey }, { observedAt: clock.now() - daysAgo * dayMs, values: { extra: daysAgo } }));
+    await pipeline.append([batchOf([of('old', 200)], { position: 1 })]);
+    expect((await api.latest(['old', 'new'])).get('old')).toMatchObject([{ metric: 'extra', value: 200 }]);
+    await pipeline.append([batchOf([of('new', 1)], { position: 2 })]);
+    const latest = await api.latest(['old', 'new']);
+    expect(latest.get('old')).toMatchObject([{ value: 200 }]);
+    expect(latest.get('new')).toMatchObject([{ value: 1 }]);
   });
 
   it('takes from several processes at once, and shows each the positions of all', async () => {
@@ -351,6 +365,15 @@ const unmodelled = (message: NormalisedMessage) => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     await store.stop();
     await expect(started).rejects.toMatchObject({ code: 'telemetry_store_unavailable' });
+  });
+
+  it('makes its database with long shards, and leaves one that is there as it is', async () => {
+    const shards = async () =>
+      (await ask(`SHOW RETENTION POLICIES ON "${database}"`)).map(([name, , span]) => [name, span]);
+    await open();
+    expect(await shards()).toEqual([['autogen', '672h0m0s']]);
+    await open({ settings: { INFLUX_SHARD_DAYS: '7' } });
+    expect(await shards()).toEqual([['autogen', '672h0m0s']]);
   });
 
   it('makes the database again where somebody dropped it', async () => {

@@ -15,6 +15,13 @@ export const influxdbConfig = defineConfig('influxdb', {
   token: setting.secret('INFLUX_TOKEN', 'Token, on 2.x and 3.x.'),
   username: setting.text('INFLUX_USERNAME', '', 'User name, on 1.x with authentication.'),
   password: setting.secret('INFLUX_PASSWORD', 'Password of INFLUX_USERNAME, on 1.x.'),
+  shardDays: setting.integer(
+    'INFLUX_SHARD_DAYS',
+    28,
+    'Days in a shard of a database that is made on 1.x: questions that look far back look into every shard. One that exists keeps its own.',
+    1,
+    3_650,
+  ),
   writeTimeoutMs: setting.integer(
     'INFLUX_WRITE_TIMEOUT_MS',
     30_000,

@@ -23,6 +23,8 @@ const sharedReports = 100;
 export class LatestQuery {
   /** Per device its series, each as `kind metric revision` in tag form. */
   private readonly seriesOf: LRUCache<string, readonly string[]>;
+  private sharingDevices: Promise<ReadonlySet<string> | undefined> | undefined;
+  private sharingLearnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly connection: InfluxConnection,
@@ -49,6 +51,7 @@ export class LatestQuery {
 
   clear(): void {
     this.seriesOf.clear();
+    this.sharingDevices = undefined;
   }
 
   private async addOwn(devices: readonly string[], found: Map<string, Map<string, StoredReading>>): Promise<void> {
@@ -105,15 +108,46 @@ export class LatestQuery {
   }
 
   private async addShared(devices: readonly string[], found: Map<string, Map<string, StoredReading>>): Promise<void> {
-    const table = measurements.overflow;
-    const having = await this.connection.ask(
-      `SELECT last("about") FROM ${table} WHERE ${anyOf('device', devices)} GROUP BY "device"`,
-    );
-    for (const { tags } of having) {
-      const where = `${anyOf('device', [textOfTag(tags?.device ?? '')])} ORDER BY time DESC LIMIT ${sharedReports}`;
-      const series = await this.connection.ask(`SELECT ${overflowColumns} FROM ${table} WHERE ${where}`);
+    const since = `time >= ${this.clock.now() - (lookBackMs[0] ?? 0)}ms AND `;
+    const [recent, known] = await Promise.all([this.sharing(devices, since), this.knownSharing()]);
+    const sharing = known ? new Set([...recent, ...devices.filter((device) => known.has(device))]) : undefined;
+    for (const device of sharing ?? (await this.sharing(devices, ''))) {
+      const where = `${anyOf('device', [device])} ORDER BY time DESC LIMIT ${sharedReports}`;
+      const series = await this.connection.ask(
+        `SELECT ${overflowColumns} FROM ${measurements.overflow} WHERE ${where}`,
+      );
       for (const one of series) for (const reading of overflowReadings(one)) offer(reading, found);
     }
+  }
+
+  /** Which of the devices have a shared series; `since` is a condition to go before the others, or ''. */
+  private async sharing(devices: readonly string[], since: string): Promise<string[]> {
+    const where = `${since}${anyOf('device', devices)}`;
+    const statement = `SELECT last("about") FROM ${measurements.overflow} WHERE ${where} GROUP BY "device"`;
+    return (await this.connection.ask(statement)).map(({ tags }) => textOfTag(tags?.device ?? ''));
+  }
+
+  /** All devices that have a shared series, remembered for a minute; undefined where they are too many for that. */
+  private knownSharing(): Promise<ReadonlySet<string> | undefined> {
+    const now = this.clock.now();
+    if (now - this.sharingLearnedAt >= seriesRememberedMs || !this.sharingDevices) {
+      this.sharingLearnedAt = now;
+      this.sharingDevices = this.learnSharing();
+      // What failed is asked again; who waits for it hears of it.
+      this.sharingDevices.catch(() => {
+        this.sharingDevices = undefined;
+      });
+    }
+    return this.sharingDevices;
+  }
+
+  private async learnSharing(): Promise<ReadonlySet<string> | undefined> {
+    const statement = `SHOW TAG VALUES FROM ${measurements.overflow} WITH KEY = "device" LIMIT ${rememberedDevices + 1}`;
+    const devices = new Set<string>();
+    for (const { values } of await this.connection.ask(statement)) {
+      for (const [, device] of values) devices.add(textOfTag(String(device)));
+    }
+    return devices.size > rememberedDevices ? undefined : devices;
   }
 }
 
