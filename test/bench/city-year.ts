@@ -2,9 +2,17 @@ import { encodeNormalisedMessages, messageIdOf, type NormalisedMessage } from '#
 
 const hour = 3_600_000;
 const dayMs = 24 * hour;
-/** Messages of an entry. */
+/** Messages of an entry: what the devices of a partition say in a day. */
 const messagesPerBatch = 500;
 const days = 365;
+
+/** What the store is handed: an entry, and where it stands in the stream. */
+export interface DayBatch {
+  partition: number;
+  position: number;
+  messagesBefore: number;
+  data: Uint8Array;
+}
 
 /**
  * A year of a city's water meters: every meter reports once a day what it read since, a counter that grows as people use
@@ -48,13 +56,13 @@ export class CityYear {
     return count;
   }
 
-  /** What the store is handed of a day, with how many messages there were before. */
-  *batchesOf(day: number): Generator<{ messagesBefore: number; data: Uint8Array }> {
+  /** What the store is handed of a day: an entry of each partition. */
+  *batchesOf(day: number): Generator<DayBatch> {
     for (let first = 0; first < this.devices; first += messagesPerBatch) {
       const count = Math.min(messagesPerBatch, this.devices - first);
-      const position = day * this.devices + first;
-      const messages = Array.from({ length: count }, (_, index) => this.message(first + index, day, position, index));
-      yield { messagesBefore: position, data: encodeNormalisedMessages(messages) };
+      const place = { partition: first / messagesPerBatch, position: day + 1 };
+      const messages = Array.from({ length: count }, (_, index) => this.message(first + index, day, place, index));
+      yield { ...place, messagesBefore: day * count, data: encodeNormalisedMessages(messages) };
     }
   }
 
@@ -62,7 +70,12 @@ export class CityYear {
     return day >= days - this.denseDays ? 24 : this.sparse;
   }
 
-  private message(device: number, day: number, position: number, index: number): NormalisedMessage {
+  private message(
+    device: number,
+    day: number,
+    { partition, position }: Pick<DayBatch, 'partition' | 'position'>,
+    index: number,
+  ): NormalisedMessage {
     const count = this.perDay(day);
     const step = dayMs / count;
     // Meters do not read on the same second.
@@ -78,7 +91,7 @@ export class CityYear {
       };
     });
     return {
-      messageId: messageIdOf('bulk', 0, position, index),
+      messageId: messageIdOf('bulk', partition, position, index),
       deviceKey: this.deviceKey(device),
       tenantKey: 'city',
       productKey: 'water-meter',

@@ -1,18 +1,16 @@
-import { randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '#libs/runtime';
-import { serverOffer, startServer } from '#libs/runtime/testing';
-import { type Bucket, DayCalendar, type TelemetryStore } from '#libs/telemetry-store';
-import { openTestTelemetryStore, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { systemClock } from '#libs/runtime';
+import { type Bucket, DayCalendar, type StoreBatch, type TelemetryStore } from '#libs/telemetry-store';
+import { type BenchedStore, LoadClock, openDuckdb, openInfluxdb } from './benched-stores.js';
 import { CityYear } from './city-year.js';
 import { quantile, round } from './statistics.js';
 
 const hour = 3_600_000;
 const dayMs = 24 * hour;
-const queryTimeoutMs = 60_000;
 const latestDevices = 1_000;
 /** Devices whose hours of a day fit into one question. */
 const devicesPerQuestion = 8_000;
-const entriesPerAppend = 10;
+/** Entries in one call, as a stage hands over what it was given; several stages' worth wait at a time. */
+const entriesPerAppend = 5;
 const metric = 'metering.water.total';
 
 export interface QueryBenchOptions {
@@ -27,80 +25,39 @@ export interface QueryBenchOptions {
   say: (text: string) => void;
 }
 
-/** Days go by as readings are loaded; what waits for a timer waits for real. */
-class LoadClock implements Clock {
-  readonly after = systemClock.after;
-
-  constructor(private time: number) {}
-
-  now(): number {
-    return this.time;
-  }
-
-  moveTo(time: number): void {
-    this.time = Math.max(this.time, time);
-  }
-}
-
-/** A store under questions. */
-interface BenchedStore {
+/** What is asked, and how often; `ask` answers how many readings the answer stands for. */
+interface Question {
   name: string;
-  store: TelemetryStore;
-  /** Brings what was loaded into the order that it has in service. */
-  settle(now: number): Promise<void>;
-  close(): Promise<void>;
+  times: number;
+  ask(store: TelemetryStore, turn: number): Promise<number>;
 }
 
 /**
- * Loads a year of a city's readings through the port, as days went by, and asks what a console asks: how long it takes, and
- * how many readings each answer stands for.
+ * Loads a year of a city's readings through the port, as days went by, and asks what a console asks: how long it takes, how
+ * many readings each answer stands for, and what the engine tells of the work behind it.
  */
 export async function benchQuery(options: QueryBenchOptions): Promise<Record<string, unknown>> {
   const { devices, readings, say } = options;
   const city = new CityYear(devices, readings, new DayCalendar('Asia/Shanghai').dayOf(systemClock.now()).from);
   const clock = new LoadClock(city.from);
-  const benched = options.engines === 'server' ? await openInfluxdb(clock, options) : await openDuckdb(clock);
+  const benched = await (options.engines === 'server' ? openInfluxdb(clock, options.rollUpSeconds) : openDuckdb(clock));
   try {
     const load = await loadYear(benched, city, clock, say);
-    return { store: benched.name, devices, ...load, questions: await askAll(benched.store, city, options) };
+    const questions = questionsOf(city, options.repeats);
+    const answers = new Map<string, Record<string, number>>();
+    for (const question of questions) {
+      say(question.name);
+      answers.set(question.name, await timed(question, benched.store));
+    }
+    for (const { name, times, ask } of questions) {
+      // Of other devices than any before.
+      const scanned = await benched.scanned((store) => ask(store, times));
+      answers.set(name, { ...answers.get(name), ...scanned });
+    }
+    return { store: benched.name, devices, ...load, questions: Object.fromEntries(answers) };
   } finally {
     await benched.close();
   }
-}
-
-async function openDuckdb(clock: LoadClock): Promise<BenchedStore> {
-  const { store, close } = await openTestTelemetryStore({ clock, queryTimeoutMs });
-  return {
-    name: 'DuckDB',
-    store,
-    settle: async (now) => {
-      clock.moveTo(now);
-      await store.maintain();
-    },
-    close,
-  };
-}
-
-async function openInfluxdb(clock: LoadClock, options: QueryBenchOptions): Promise<BenchedStore> {
-  const { title } = serverOffer('influxdb');
-  const server = await startServer('influxdb');
-  const database = `bench${randomBytes(5).toString('hex')}`;
-  const store = testInfluxdbStore({ url: server.url, database, clock, queryTimeoutMs });
-  await store.start();
-  return {
-    name: title,
-    store,
-    settle: async (now) => {
-      clock.moveTo(now);
-      const until = performance.now() + options.rollUpSeconds * 1_000;
-      // While days go by, the newest are rolled up at once; the year is once it is there.
-      if (now >= systemClock.now() - dayMs) await store.rollUp(() => performance.now() < until);
-    },
-    close: async () => {
-      await store.stop();
-      await server.stop();
-    },
-  };
 }
 
 async function loadYear(
@@ -111,26 +68,31 @@ async function loadYear(
 ): Promise<Record<string, unknown>> {
   const began = performance.now();
   let readings = 0;
-  let position = 0;
   let settlingMs = 0;
+  const append = async (batches: readonly StoreBatch[]) => {
+    for (const stored of await store.append(batches)) readings += stored.readings;
+  };
+  let storing: Promise<void> = Promise.resolve();
   for (let day = 0; day < city.days; day += 1) {
+    // The next day is made up while the one before is stored.
+    const entries = [...city.batchesOf(day)].map((batch) => ({ ...batch, lane: 'bulk' as const }));
+    await storing;
     clock.moveTo(city.dayAt(day) + dayMs);
-    const entries = [...city.batchesOf(day)].map((batch) => {
-      position += 1;
-      return { ...batch, lane: 'bulk' as const, partition: 0, position };
-    });
-    // As a stage hands over what several partitions bring together.
+    const calls: Promise<void>[] = [];
     for (let first = 0; first < entries.length; first += entriesPerAppend) {
-      const stored = await store.append(entries.slice(first, first + entriesPerAppend));
-      readings += stored.reduce((sum, one) => sum + one.readings, 0);
+      calls.push(append(entries.slice(first, first + entriesPerAppend)));
     }
+    storing = Promise.all(calls).then(() => {});
+    if (day % 30 !== 29) continue;
+    await storing;
     const settling = performance.now();
-    if (day % 30 === 29) await settle(city.dayAt(day) + dayMs + hour);
+    await settle(city.dayAt(day) + dayMs + hour);
     settlingMs += performance.now() - settling;
-    if (day % 30 === 29) say(`${day + 1} of ${city.days} days, ${round(readings / 1e6)} M readings`);
+    say(`${day + 1} of ${city.days} days, ${round(readings / 1e6)} M readings`);
   }
+  await storing;
   const loadSeconds = (performance.now() - began - settlingMs) / 1_000;
-  say('rolling up');
+  say(`loaded in ${Math.round(loadSeconds)} s; rolling up`);
   const settling = performance.now();
   // Twice: what the first round sorts, the second rolls up.
   for (let turn = 1; turn <= 2; turn += 1) await settle(city.dayAt(city.days) + 3 * turn * hour);
@@ -143,50 +105,48 @@ async function loadYear(
   };
 }
 
-async function askAll(
-  store: TelemetryStore,
-  city: CityYear,
-  { repeats, say }: QueryBenchOptions,
-): Promise<Record<string, unknown>> {
+function questionsOf(city: CityYear, repeats: number): Question[] {
   const now = city.dayAt(city.days);
   const yesterday = { from: now - dayMs, to: now };
   const year = { from: now - 364 * dayMs, to: now };
-  const series = (deviceKeys: string[], range: { from: number; to: number }, stepMs: number) =>
+  const series = (store: TelemetryStore, deviceKeys: string[], range: { from: number; to: number }, stepMs: number) =>
     store.downsample({ deviceKeys, metric, range, stepMs, originMs: range.from, aggregation: 'mean' });
   const device = (index: number) => city.deviceKey((index * 7_919) % city.devices);
   const few = Math.max(3, Math.round(repeats / 10));
-  const questions = {
-    [`latest of ${latestDevices} devices`]: ask(few, async (turn) => {
-      const keys = Array.from({ length: latestDevices }, (_, index) => device(turn * latestDevices + index));
-      return (await store.latest(keys)).size;
-    }),
-    'a day of one device': ask(repeats, async (turn) => {
-      return (await store.range({ deviceKey: device(turn), range: yesterday, limit: 5_000 })).length;
-    }),
-    'a year of one device by the day': ask(repeats, async (turn) => {
-      filled(await series([device(turn)], year, dayMs));
-      return city.readingsBetween(year);
-    }),
-    'a day of all devices by the hour': ask(3, async () => {
-      for (let first = 0; first < city.devices; first += devicesPerQuestion) {
-        const count = Math.min(devicesPerQuestion, city.devices - first);
-        filled(
-          await series(
-            Array.from({ length: count }, (_, index) => city.deviceKey(first + index)),
-            yesterday,
-            hour,
-          ),
-        );
-      }
-      return city.devices * city.readingsBetween(yesterday);
-    }),
+  const latest = async (store: TelemetryStore, turn: number) => {
+    const keys = Array.from({ length: latestDevices }, (_, index) => device(turn * latestDevices + index));
+    return (await store.latest(keys)).size;
   };
-  const answers: Record<string, unknown> = {};
-  for (const [name, question] of Object.entries(questions)) {
-    say(name);
-    answers[name] = await question();
-  }
-  return answers;
+  return [
+    { name: `latest of ${latestDevices} devices`, times: few, ask: latest },
+    { name: `latest of ${latestDevices} devices, asked before`, times: few, ask: latest },
+    {
+      name: 'a day of one device',
+      times: repeats,
+      ask: async (store, turn) =>
+        (await store.range({ deviceKey: device(turn), range: yesterday, limit: 5_000 })).length,
+    },
+    {
+      name: 'a year of one device by the day',
+      times: repeats,
+      ask: async (store, turn) => {
+        filled(await series(store, [device(turn)], year, dayMs));
+        return city.readingsBetween(year);
+      },
+    },
+    {
+      name: 'a day of all devices by the hour',
+      times: 3,
+      ask: async (store) => {
+        for (let first = 0; first < city.devices; first += devicesPerQuestion) {
+          const count = Math.min(devicesPerQuestion, city.devices - first);
+          const keys = Array.from({ length: count }, (_, index) => city.deviceKey(first + index));
+          filled(await series(store, keys, yesterday, hour));
+        }
+        return city.devices * city.readingsBetween(yesterday);
+      },
+    },
+  ];
 }
 
 /** An answer with nothing in it would be quick. */
@@ -196,21 +156,19 @@ function filled(answer: ReadonlyMap<string, readonly Bucket[]>): void {
   }
 }
 
-function ask(times: number, question: (turn: number) => Promise<number>): () => Promise<Record<string, number>> {
-  return async () => {
-    const milliseconds: number[] = [];
-    let rows = 0;
-    for (let turn = 0; turn < times; turn += 1) {
-      const began = performance.now();
-      rows = await question(turn);
-      milliseconds.push(performance.now() - began);
-    }
-    return {
-      asked: times,
-      p50Ms: round(quantile(milliseconds, 0.5)),
-      p99Ms: round(quantile(milliseconds, 0.99)),
-      firstMs: round(milliseconds[0] ?? Number.NaN),
-      readingsCovered: rows,
-    };
+async function timed({ times, ask }: Question, store: TelemetryStore): Promise<Record<string, number>> {
+  const milliseconds: number[] = [];
+  let rows = 0;
+  for (let turn = 0; turn < times; turn += 1) {
+    const began = performance.now();
+    rows = await ask(store, turn);
+    milliseconds.push(performance.now() - began);
+  }
+  return {
+    asked: times,
+    p50Ms: round(quantile(milliseconds, 0.5)),
+    p99Ms: round(quantile(milliseconds, 0.99)),
+    firstMs: round(milliseconds[0] ?? Number.NaN),
+    readingsCovered: rows,
   };
 }

@@ -26,6 +26,8 @@ export interface DuckdbStoreSettings {
   queryConcurrency: number;
   /** Rows after which an open part is sealed and sorted; tests make it small. */
   partRows?: number;
+  /** A folder in which benchmarks find how many rows questions scanned: see `QuestionProfile`. */
+  profileFolder?: string;
 }
 
 /** Stores open in this process, by folder: DuckDB is opened once however many modules ask. */
@@ -191,8 +193,8 @@ export class DuckdbTelemetryStore implements TelemetryStore {
   }
 
   private options(): StoreOptions {
-    const { timeZone, memoryMb, queryTimeoutMs, queryConcurrency, partRows = defaultPartRows } = this.settings;
-    return { folder: this.folder, timeZone, memoryMb, queryTimeoutMs, queryConcurrency, partRows };
+    const { dataDir: _, partRows = defaultPartRows, profileFolder, ...settings } = this.settings;
+    return { ...settings, folder: this.folder, partRows, profileFolder };
   }
 }
 

@@ -1,5 +1,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { QuestionProfile } from './question-profile.js';
 import type { StoreFile } from './store-file.js';
+import type { StoreOptions } from './store-protocol.js';
 import { queryTimedOut, storeBusy } from './store-refusal.js';
 
 const maxWaiting = 256;
@@ -10,15 +12,21 @@ export class QueryPool {
   private readonly all: DuckDBConnection[] = [];
   private readonly waiting: ((connection: DuckDBConnection) => void)[] = [];
 
+  private readonly profile: QuestionProfile | undefined;
+  private readonly timeoutMs: number;
+
   constructor(
     private readonly file: StoreFile,
-    private readonly concurrency: number,
-    private readonly timeoutMs: number,
-  ) {}
+    private readonly options: Pick<StoreOptions, 'queryConcurrency' | 'queryTimeoutMs' | 'profileFolder'>,
+  ) {
+    this.profile = options.profileFolder === undefined ? undefined : new QuestionProfile(options.profileFolder);
+    this.timeoutMs = options.queryTimeoutMs;
+  }
 
   async open(): Promise<void> {
-    for (let count = 0; count < this.concurrency; count += 1) {
+    for (let count = 0; count < this.options.queryConcurrency; count += 1) {
       const connection = await this.file.connect();
+      await this.profile?.begin(connection);
       this.idle.push(connection);
       this.all.push(connection);
     }
@@ -35,6 +43,7 @@ export class QueryPool {
     }, this.timeoutMs);
     try {
       const reader = await connection.runAndReadAll(sql);
+      this.profile?.note(connection);
       return reader.getColumns();
     } catch (error) {
       throw late ? queryTimedOut(this.timeoutMs) : error;

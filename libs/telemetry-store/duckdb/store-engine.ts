@@ -53,7 +53,7 @@ export class StoreEngine {
     writer.storedAt = await snapshot.load();
     const queue = new GroupQueue(append, writer);
     await queue.load();
-    const pool = new QueryPool(file, options.queryConcurrency, options.queryTimeoutMs);
+    const pool = new QueryPool(file, options);
     await pool.open();
     const compaction = new Compaction(maintain, parts);
     const rollups = new Rollups(maintain, parts, () => snapshot.deletedBefore, options.partRows / 2);

@@ -13,6 +13,8 @@ export interface StoreOptions {
   queryConcurrency: number;
   /** Rows after which an open part is sealed and sorted. */
   partRows: number;
+  /** Where it is written down how many rows questions scan, if anybody wants to know. */
+  profileFolder?: string;
 }
 
 /** How far a source is stored, and what there was up to it. */

@@ -1,3 +1,4 @@
+export { rowsScannedFile } from '../duckdb/question-profile.js';
 export type { TelemetryStoreHarness } from './contract-run.js';
 export * from './messages.js';
 export * from './store-scene.js';

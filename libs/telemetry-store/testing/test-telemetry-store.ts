@@ -11,6 +11,7 @@ export interface TestStoreOptions {
   clock?: Clock;
   partRows?: number;
   queryTimeoutMs?: number;
+  profileFolder?: string;
 }
 
 /** A started DuckDB store that has not been told where; `close` stops it and, where it made the folder, removes that. */
@@ -26,6 +27,7 @@ export async function openTestTelemetryStore(
       queryTimeoutMs: options.queryTimeoutMs ?? 10_000,
       queryConcurrency: 2,
       partRows: options.partRows,
+      profileFolder: options.profileFolder,
     },
     options.clock ?? systemClock,
     createLogger('test', 'silent'),
