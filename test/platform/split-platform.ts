@@ -159,9 +159,14 @@ export class SplitPlatform implements Platform {
     return (await Promise.all(texts)).join('\n');
   }
 
+  /** Ends all of them at once. */
+  async kill(): Promise<void> {
+    await Promise.all(this.processes.map((one) => one.kill()));
+  }
+
   /** Ends all of them and removes what they kept. */
   async remove(): Promise<void> {
-    await Promise.all(this.processes.map((one) => one.kill()));
+    await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
