@@ -4,9 +4,10 @@ import { type Lane, rowsIn } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import { StreamUnavailableError } from '../stream.errors.js';
 import type { Append } from '../stream.port.js';
-import type { Argument, RedisConnection } from './connection.js';
+import type { Argument } from './connection.js';
 import { fieldOf, type Keys, noticeOf } from './keys.js';
 import { appendScript } from './scripts.js';
+import type { WritingConnections } from './writing-connections.js';
 
 interface Pending {
   appends: readonly Append[];
@@ -40,7 +41,7 @@ export class Appender {
   private queuedBytes = 0;
 
   constructor(
-    private readonly connection: RedisConnection,
+    private readonly connections: Pick<WritingConnections, 'of'>,
     private readonly keys: Keys,
     private readonly clock: Clock,
   ) {
@@ -120,7 +121,7 @@ export class Appender {
       keys,
       args,
     );
-    await this.connection.endure(appendScript, keys, args, this.stopping.signal);
+    await this.connections.of(partition).endure(appendScript, keys, args, this.stopping.signal);
   }
 }
 

@@ -4,10 +4,11 @@ import { checkStateKey } from '../entry-check.js';
 import { StreamFencedError, StreamUsageError } from '../stream.errors.js';
 import type { Commit, Source, StateChange } from '../stream.port.js';
 import { addPlaces } from './appender.js';
-import type { Argument, RedisConnection } from './connection.js';
+import type { Argument } from './connection.js';
 import { fieldOf, type Keys, sourceNameOf } from './keys.js';
 import type { OutboxRelay } from './outbox-relay.js';
 import { commitScript } from './scripts.js';
+import type { WritingConnections } from './writing-connections.js';
 
 /** By which right a commit is made. */
 export interface Right {
@@ -27,7 +28,7 @@ export class Committer {
   private sequence = 0;
 
   constructor(
-    private readonly connection: RedisConnection,
+    private readonly connections: Pick<WritingConnections, 'of'>,
     private readonly keys: Keys,
     private readonly clock: Clock,
     private readonly relay: OutboxRelay,
@@ -76,7 +77,8 @@ export class Committer {
       keys,
       args,
     );
-    const answer = (await this.connection.persist(commitScript, keys, args, signal)) as string[];
+    const connection = this.connections.of(partition);
+    const answer = (await connection.persist(commitScript, keys, args, signal)) as string[];
     this.check(source, upTo, answer);
     if (foreign.length > 0) await this.relay.drain(source, signal);
   }

@@ -30,6 +30,8 @@ export class RedisConnection {
   constructor(
     private readonly urls: readonly string[],
     private readonly logger: Logger,
+    /** Whether it tells in the log that it is up or down; one of several to the same place does for all. */
+    private readonly tells = true,
   ) {
     this.target = urls.map(withoutSecrets).join(', ');
     this.client = open(urls);
@@ -148,7 +150,11 @@ export class RedisConnection {
 
   private async repeat<T>(what: string, act: () => Promise<T>, signal: AbortSignal, enduring: boolean): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      if (signal.aborted) throw new StreamUnavailableError(`a ${what} was given up before Redis answered`);
+      if (signal.aborted) {
+        // Nothing may be asked here for long: what was given up is no complaint for ever.
+        this.uselessSince = undefined;
+        throw new StreamUnavailableError(`a ${what} was given up before Redis answered`);
+      }
       try {
         const answer = await act();
         this.uselessSince = undefined;
@@ -188,13 +194,14 @@ export class RedisConnection {
   }
 
   private up(): void {
-    if (this.downSince !== undefined) this.logger.info({ redis: this.target }, 'connected to Redis');
+    if (this.downSince !== undefined && this.tells) this.logger.info({ redis: this.target }, 'connected to Redis');
     this.downSince = undefined;
     for (const done of [...this.ready]) done();
   }
 
   private down(reason: string): void {
-    if (this.downSince === undefined) this.logger.warn({ redis: this.target, reason }, 'Redis cannot be reached');
+    if (this.downSince === undefined && this.tells)
+      this.logger.warn({ redis: this.target, reason }, 'Redis cannot be reached');
     this.downSince ??= performance.now();
     this.reason = reason;
   }

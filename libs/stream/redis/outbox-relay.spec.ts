@@ -46,7 +46,7 @@ class DeadRelay extends OutboxRelay {
     stops.push(() => log.stop());
     const direct = await connect(server.url);
     const { signal } = new AbortController();
-    const dead = new Committer(direct, keys, systemClock, new DeadRelay(direct, keys, systemClock));
+    const dead = new Committer({ of: () => direct }, keys, systemClock, new DeadRelay(direct, keys, systemClock));
     const commit = (...texts: string[]) =>
       dead.commit(
         {

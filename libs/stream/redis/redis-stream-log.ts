@@ -34,6 +34,7 @@ import { Standings } from './standings.js';
 import { Tail, type TailListener } from './tail.js';
 import { Trimmer } from './trimmer.js';
 import { WakeUps } from './wake-ups.js';
+import { WritingConnections } from './writing-connections.js';
 
 /** What a stream on Redis is opened with. */
 export interface RedisStreamLogOptions {
@@ -95,14 +96,14 @@ export class RedisStreamLog implements StreamLog {
     await this.opening?.catch(() => undefined);
     this.waiters.close();
     opened?.wakeUps.close();
-    opened?.connection.close();
+    opened?.writing.close();
   }
 
   /** What keeps the log from working, undefined when well. */
   problem(): string | undefined {
     const { opened } = this;
     if (!opened) return `the stream is not open: ${this.waitingFor}`;
-    return opened.connection.problem() ?? opened.room.problem();
+    return opened.writing.problem() ?? opened.room.problem();
   }
 
   async append(entries: readonly Append[]): Promise<void> {
@@ -240,15 +241,17 @@ export class RedisStreamLog implements StreamLog {
     const { keys, partitions } = this;
     const relay = new OutboxRelay(connection, keys, clock);
     const wakeUps = new WakeUps(connection, keys, this.waiters, logger);
-    await wakeUps.connect();
+    const writing = WritingConnections.open(connection, urls, logger);
+    await Promise.all([wakeUps.connect(), writing.connect()]);
     const room = new Room(connection, keys, maxBacklogBytes, metrics);
     this.opened = {
       connection,
       wakeUps,
       relay,
       room,
-      appender: new Appender(connection, keys, clock),
-      committer: new Committer(connection, keys, clock, relay),
+      writing,
+      appender: new Appender(writing, keys, clock),
+      committer: new Committer(writing, keys, clock, relay),
       reader: new Reader(connection, keys),
       standings: new Standings(connection, keys, partitions, clock),
       trimmer: new Trimmer(connection, keys, partitions),
@@ -308,6 +311,7 @@ export class RedisStreamLog implements StreamLog {
 
 interface Opened {
   connection: RedisConnection;
+  writing: WritingConnections;
   wakeUps: WakeUps;
   relay: OutboxRelay;
   room: Room;

@@ -73,7 +73,7 @@ async function open(settings: readonly string[], options: Partial<RedisStreamLog
     await until(() => log.problem() === undefined);
     await log.append([large()]);
     expect(await kept(log, { stream: 'readings' })).toHaveLength(count);
-  });
+  }, 60_000);
 
   it('that has ended altogether refuses what grows, and keeps what only acknowledges', async () => {
     const { log } = await open(['maxmemory 5mb']);

@@ -311,6 +311,8 @@ const unmodelled = (message: NormalisedMessage) => {
     try {
       await append(1);
       own.process?.pause();
+      // A process of many threads stops a moment after the signal.
+      await new Promise((resolve) => setTimeout(resolve, 200));
       await expect(store.append([entry(2)])).rejects.toMatchObject({ status: 503, retryable: true });
       await expect(store.latest(['d'])).rejects.toMatchObject({ status: 503 });
       own.process?.resume();
