@@ -10,6 +10,8 @@ export interface BenchedPlatform extends Platform {
   readonly mqttPort: number;
   /** Its processes; the first holds the devices' connections. */
   readonly pids: readonly number[];
+  /** What it runs on and is made of, by name: the processes whose CPU time a message costs. */
+  readonly working: ReadonlyMap<string, number>;
   start(): Promise<void>;
   /** What its processes serve as metrics, one after the other. */
   metrics(): Promise<string>;
@@ -39,6 +41,9 @@ async function openAllInOne(): Promise<BenchedPlatform> {
     },
     get pids() {
       return [platform.pid];
+    },
+    get working() {
+      return new Map([['all-in-one', platform.pid]]);
     },
     adminPassword: () => platform.adminPassword(),
     start: () => platform.start(),
@@ -71,6 +76,10 @@ async function openSplit(): Promise<BenchedPlatform> {
     mqttPort: platform.mqttPorts[0] ?? 0,
     get pids() {
       return platform.processes.map(({ pid }) => pid);
+    },
+    get working() {
+      const own = platform.processes.map(({ name, pid }) => [name, pid] as const);
+      return new Map([...own, ...[...engines.processes].map(([kind, { pid }]) => [kind, pid] as const)]);
     },
     adminPassword: () => platform.adminPassword(),
     start: () => platform.start(),

@@ -3,7 +3,7 @@ import { type Bystanders, prepareFleet, watchBystanders } from './bystanders.js'
 import { measureIdle } from './idle.js';
 import { type LoadOutcome, runLoad } from './load.js';
 import { lagEntries, metricOf } from './scrape.js';
-import { median, residentBytes, round } from './statistics.js';
+import { cpuSeconds, median, residentBytes, round } from './statistics.js';
 import { hasMosquitto, startBareBroker, startMosquitto, type Yardstick } from './yardsticks.js';
 
 /** How the benchmark is run; the defaults are the figures it is judged by. */
@@ -27,6 +27,8 @@ interface Round {
   puback: LoadOutcome['latencyMs'];
   eventLoopP99Ms: number;
   residentMiB: number;
+  /** Microseconds of CPU per message, by process. */
+  cpu: ReadonlyMap<string, number>;
 }
 
 /** Measures ingest against a bare broker under the same load, then counts every message in the store. */
@@ -65,8 +67,12 @@ async function runRound(
   const bare = await againstYardstick(await startBareBroker(), fleet, options);
   const mosquitto = hasMosquitto() ? await againstYardstick(await startMosquitto(), fleet, options) : undefined;
   const started = performance.now();
+  const before = cpuOf(platform);
   const load = await loadPlatform(platform, fleet, promised, options);
   const drained = await untilDrained(platform);
+  const cpu = [...cpuOf(platform)].map(([name, seconds]) => {
+    return [name, ((seconds - (before.get(name) ?? 0)) / load.acknowledged) * 1e6] as const;
+  });
   const seconds = load.elapsedMs / 1000 + drained / 1000;
   const rate = load.acknowledged / seconds;
   const measured = {
@@ -76,6 +82,7 @@ async function runRound(
     puback: load.latencyMs,
     eventLoopP99Ms: (await metricOf(platform, 'gateway_event_loop_lag_p99_seconds')) * 1000,
     residentMiB: platform.pids.reduce((sum, pid) => sum + residentBytes(pid), 0) / 1_048_576,
+    cpu: new Map(cpu),
   };
   options.say(
     `round ${number}: bare ${round(bare.ratePerSecond)}/s, platform ${round(rate)}/s (acknowledged ${round(load.ratePerSecond)}/s, ` +
@@ -83,6 +90,10 @@ async function runRound(
       `${Math.round((performance.now() - started) / 1000)} s`,
   );
   return measured;
+}
+
+function cpuOf(platform: BenchedPlatform): Map<string, number> {
+  return new Map([...platform.working].map(([name, pid]) => [name, cpuSeconds(pid)]));
 }
 
 async function againstYardstick(yardstick: Yardstick, fleet: Bystanders, options: IngestOptions): Promise<LoadOutcome> {
@@ -204,5 +215,11 @@ function summary(rounds: readonly Round[]): Record<string, unknown> {
     pubackP99Ms: round(median(rounds.map((one) => one.puback.p99))),
     eventLoopP99Ms: round(median(rounds.map((one) => one.eventLoopP99Ms))),
     residentMiB: Math.round(Math.max(...rounds.map((one) => one.residentMiB))),
+    cpuMicrosPerMessage: Object.fromEntries(
+      [...(rounds[0]?.cpu.keys() ?? [])].map((name) => [
+        name,
+        round(median(rounds.map(({ cpu }) => cpu.get(name) ?? 0))),
+      ]),
+    ),
   };
 }

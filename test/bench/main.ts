@@ -49,7 +49,8 @@ const benches: Readonly<Record<string, { usage: string; tells: string; run: () =
         '[--engines embedded|server] [--readings 10000000] [--devices 10000] [--repeats 100] [--roll-up-seconds 600]',
       tells: `Loads a year of readings into DuckDB (embedded) or InfluxDB (server) through the port, denser in its last weeks, and asks:
   latest of 1,000 devices, a day of one, a year of one by the day, a day of all by the hour; p50 and p99 in milliseconds,
-  and the readings that an answer covers. Starts no platform.`,
+  the readings that an answer covers, and what the engine tells of its work: DuckDB the rows it scanned, InfluxDB the series
+  it opened and the blocks of up to 1,000 values it decoded. Starts no platform.`,
       run: () =>
         benchQuery({
           engines: values.engines === 'server' ? 'server' : 'embedded',

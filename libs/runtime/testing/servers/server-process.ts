@@ -16,6 +16,11 @@ export class ServerProcess {
     private readonly probe: () => Promise<void>,
   ) {}
 
+  /** Of what was started; 0 where it was not. */
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
   /** Resolves when the server answers. Throws with the end of its output where it does not within `timeoutMs`. */
   async start(timeoutMs = 30_000): Promise<void> {
     const { command, args, options } = spawnTarget(this.target, this.args);
