@@ -27,5 +27,8 @@ export function connectionOptions(url: string | undefined): ClientConfig {
 /** A pool of at most `size` connections, opened when first used, and drizzle over it. */
 export function openDatabase(url: string | undefined, size: number): { pool: Pool; database: Database } {
   const pool = new Pool({ ...connectionOptions(url), max: size, query_timeout: queryTimeoutMs });
+  // The pool listens to idle connections only. One that is lost within a transaction, between two of its queries, fails the
+  // next of them; nobody listening, it would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return { pool, database: drizzle(pool, { schema }) };
 }

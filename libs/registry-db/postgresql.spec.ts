@@ -79,6 +79,19 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
       await expect(lifecycleOf(app).start()).rejects.toThrow(message);
     });
 
+    it('that ends a connection within a transaction fails the transaction, and nothing else', async () => {
+      const { database } = registry;
+      const failing = database.transaction(async (transaction) => {
+        const { rows } = await transaction.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+        await database.execute(sql`select pg_terminate_backend(${rows[0]?.pid})`);
+        // It is heard of while no query is under way.
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        await transaction.execute(sql`select 1`);
+      });
+      await expect(failing).rejects.toThrow();
+      expect(await database.select().from(tenants)).toEqual([]);
+    });
+
     it('is asked to end the transaction of a process that freezes in the midst of it', async () => {
       const { rows } = await registry.database.execute(sql`show idle_in_transaction_session_timeout`);
       expect(rows).toEqual([{ idle_in_transaction_session_timeout: '15s' }]);
