@@ -137,3 +137,25 @@ describe('a full window', () => {
     },
   );
 });
+
+describe('a window of the first release', () => {
+  // Its bytes are never changed: two messages with times, one without.
+  const released =
+    'AQIDAACA/jyq0HlCAAAAAAAACEABAAAAEXeZ+QAAAAALqGCvQahoTbPGxpoAAAAA4S9d8J9e02wQgDarAAAAANiLLQUKA1rh73A80AAAAAE=';
+  const at = 1_774_000_000_000;
+  const one = (observedAt: number, seq: number, level: number): Report => ({
+    ...{ observedAt, seq, revision: 0 },
+    readings: [{ metric: 'level', value: level, quality: 0 }],
+  });
+  const releasedLimits = { identities: 64, resendMs: 60_000 };
+
+  it('knows what that had seen, and is written as it was, so that its processes take a partition over from ours', () => {
+    const read = () => DeviceWindow.decode(Buffer.from(released, 'base64'), releasedLimits);
+    expect(Buffer.from(read().encode()).toString('base64')).toBe(released);
+    const window = read();
+    expect(window.admit(one(at, 1, 1.5), at, at + 5_000)).toBe('duplicate');
+    expect(window.admit(one(at + 1_000, 2, 9), at + 1_000, at + 5_000)).toBe('conflict');
+    expect(window.admit(one(0, 3, 7), undefined, at + 2_500)).toBe('duplicate');
+    expect(window.admit(one(at + 2_000, 4, 7), at + 2_000, at + 5_000)).toBe('new');
+  });
+});
