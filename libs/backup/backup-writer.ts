@@ -128,9 +128,9 @@ export class BackupWriter {
       const decoded = decodePart(part);
       rows += decoded.rows.length;
       await writer.write(part, decoded.rows.length);
-      progress.done('readings and frames', rows);
+      progress.done('readings, frames and roll-ups', rows);
     }
-    progress.step(`telemetry store: ${rows} readings, frames and positions`);
+    progress.step(`telemetry store: ${rows} readings, frames, roll-ups and positions`);
     return writer.close();
   }
 

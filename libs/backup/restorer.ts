@@ -130,20 +130,17 @@ export class Restorer {
     return false;
   }
 
-  private async restoreTelemetry(
-    path: string,
-    progress: Progress,
-  ): Promise<{ readings: number; frames: number; positions: number }> {
+  private async restoreTelemetry(path: string, progress: Progress): Promise<{ readings: number; frames: number }> {
     progress.step('telemetry store');
-    const rows = { readings: 0, frames: 0, positions: 0 };
+    const rows = { readings: 0, frames: 0, rollups: 0, kept: 0, positions: 0 };
     for await (const part of readRecords(path)) {
       const { kind, rows: some } = decodePart(part);
       // A copy of its own: it changes hands, and what it was cut from holds the next one.
       await this.store.importPart(Uint8Array.from(part));
       rows[kind] += some.length;
-      progress.done('readings and frames', rows.readings + rows.frames);
+      progress.done('readings, frames and roll-ups', rows.readings + rows.frames + rows.rollups);
     }
-    progress.step(`telemetry store: ${rows.readings} readings, ${rows.frames} frames`);
+    progress.step(`telemetry store: ${rows.readings} readings, ${rows.frames} frames, ${rows.rollups} roll-ups`);
     return rows;
   }
 

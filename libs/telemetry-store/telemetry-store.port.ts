@@ -186,7 +186,7 @@ export interface TelemetryStore {
   /**
    * The next piece of everything that is stored, for a backup: encoded, the same for every engine (`StoredPart`), a few
    * megabytes at most. Undefined after the last one, which holds the positions. One at a time: `begin` starts a new one. What
-   * is stored meanwhile may or may not be in it.
+   * is stored meanwhile may or may not be in it. Roll-ups are in it where their readings are gone; all others are made again.
    */
   exportPart(begin: boolean): Promise<Uint8Array | undefined>;
 

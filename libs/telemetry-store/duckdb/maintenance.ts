@@ -75,6 +75,11 @@ export class Maintenance {
     });
   }
 
+  /** Runs `task` between two rounds and two commits. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.serialised(() => this.state.queue.exclusive(task));
+  }
+
   /** Empties the store; `forget` clears what else is in memory. */
   clear(forget: () => void): Promise<void> {
     const { parts, queue, snapshot, writer } = this.state;

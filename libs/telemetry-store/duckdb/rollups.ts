@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Day } from '../day-calendar.js';
 import type { RollupCoverage } from '../series-plan.js';
+import type { StoredKept } from '../stored-part.js';
 import type { TimeOfResolution, TimeRange } from '../telemetry-store.port.js';
 import { daysOfRows } from './late-days.js';
 import { late, type Part, type Parts } from './parts.js';
@@ -13,7 +14,7 @@ const rowsPerRound = 8_000_000;
 const unsortedRows = 50_000;
 const maxSortRows = 4_000_000;
 
-type RollupResolution = keyof typeof rollupTables;
+export type RollupResolution = keyof typeof rollupTables;
 const rollupResolutions = ['hour', 'day'] as const satisfies RollupResolution[];
 
 interface RolledDay extends Day {
@@ -45,6 +46,7 @@ export class Rollups {
       this.connection,
       'SELECT day, from_at, to_at, sources FROM rolled_days',
     )) as [string[], number[], number[], string[]];
+    this.rolled.clear();
     for (const [row, name] of days.entries()) {
       const of = sources[row] ?? '';
       this.rolled.set(name, { name, from: froms[row] ?? 0, to: tos[row] ?? 0, sources: of });
@@ -59,6 +61,13 @@ export class Rollups {
       this.keptFrom[resolution] = kept[row] ?? none;
       this.unsorted[resolution] = unsorted[row] ?? 0;
     }
+  }
+
+  /** From when on what is kept, and the days of which only roll-ups tell. */
+  kept(): StoredKept {
+    const reading = this.readingsKeptFrom();
+    const days = [...this.rolled.values()].filter(({ to }) => to <= reading).map(({ from }) => from);
+    return { reading, ...this.keptFrom, days: days.sort((a, b) => a - b) };
   }
 
   /** The days of a range whose roll-ups hold, and from when on what is kept. */

@@ -94,7 +94,8 @@ export const rollupTables = { hour: 'rollup_hours', day: 'rollup_days' } as cons
 /**
  * What is kept of the readings of a device's metric in an hour or a day, those apart that no rule may judge. `readings`
  * counts all, the rest is about numbers (booleans are 0 and 1) and NULL where there is none: how many, their sum, least and
- * greatest, the first and the last with their times, and the growth between them, NULL where there is one only.
+ * greatest, the first and the last with their times (NULL where a backup brought them), and the growth between them, NULL
+ * where there is one only.
  */
 export const rollupColumns = [
   'device',

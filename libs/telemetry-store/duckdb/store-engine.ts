@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DayCalendar } from '../day-calendar.js';
+import { decodePart } from '../stored-part.js';
 import type { StoredReading } from '../telemetry-store.port.js';
 import { Compaction } from './compaction.js';
 import { DayTargets } from './day-targets.js';
@@ -61,8 +62,8 @@ export class StoreEngine {
     const state = { parts, snapshot, writer, queue };
     const maintenance = new Maintenance(maintain, state, compaction, rollups, options.partRows);
     const backup = {
-      export: new StoreExport(file, { parts, dictionary, queue }, compaction),
-      import: new StoreImport(append, { parts, dictionary, latest, writer, queue }),
+      export: new StoreExport(file, { parts, dictionary, queue, rollups }, compaction),
+      import: new StoreImport(append, { ...state, dictionary, latest, rollups }),
     };
     return new StoreEngine(
       file,
@@ -120,8 +121,15 @@ export class StoreEngine {
       case 'exportPart':
         return this.work.export.next(request.args[0]);
       case 'importPart':
-        return this.work.queue.exclusive(() => this.work.import.take(request.args[0]));
+        return this.importPart(request.args[0]);
     }
+  }
+
+  private importPart(encoded: Uint8Array): Promise<void> {
+    const { maintenance, queue } = this.work;
+    const piece = decodePart(encoded);
+    const between = piece.kind === 'rollups' || piece.kind === 'kept' ? maintenance : queue;
+    return between.exclusive(() => this.work.import.take(piece));
   }
 
   private latestOf(deviceKeys: readonly string[]): Map<string, StoredReading[]> {

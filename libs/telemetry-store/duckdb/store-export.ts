@@ -7,6 +7,8 @@ import { framesOf } from './frame-query.js';
 import type { GroupQueue } from './group-queue.js';
 import type { Part, Parts } from './parts.js';
 import { rowsOf, storedReading } from './reading-query.js';
+import { piecesOfRollups } from './rollup-copy.js';
+import type { Rollups } from './rollups.js';
 import { type PartKind, partColumns } from './schema.js';
 import type { StoreFile } from './store-file.js';
 
@@ -22,7 +24,7 @@ export class StoreExport {
 
   constructor(
     private readonly file: StoreFile,
-    private readonly state: { parts: Parts; dictionary: Dictionary; queue: GroupQueue },
+    private readonly state: { parts: Parts; dictionary: Dictionary; queue: GroupQueue; rollups: Rollups },
     private readonly compaction: Compaction,
   ) {}
 
@@ -63,6 +65,7 @@ export class StoreExport {
         if (part.kind === 'readings') yield* this.readings(connection, part);
         else yield* this.frames(connection, part);
       }
+      yield* piecesOfRollups(connection, this.state.dictionary, this.state.rollups.kept());
       yield encodePart({ kind: 'positions', rows: this.state.queue.positions() });
     } finally {
       connection.closeSync();

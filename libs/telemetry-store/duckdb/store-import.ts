@@ -1,14 +1,17 @@
 import { DuckDBBlobValue, type DuckDBConnection } from '@duckdb/node-api';
 import { frameOutcomes } from '#libs/contracts';
-import { decodePart } from '../stored-part.js';
+import type { StoredKept, StoredPart, StoredRollup } from '../stored-part.js';
 import type { StoredFrame, StoredReading, StoredUpTo } from '../telemetry-store.port.js';
 import { inCalendar } from './day-targets.js';
 import type { Dictionary } from './dictionary.js';
 import type { GroupQueue } from './group-queue.js';
 import type { GroupWriter } from './group-writer.js';
 import type { LatestMap } from './latest-map.js';
+import type { LatestSnapshot } from './latest-snapshot.js';
 import { late, type Part, type Parts } from './parts.js';
 import { emptyCell, fillCell, placeOf } from './reading-rows.js';
+import { addRollups, enterKept } from './rollup-copy.js';
+import type { Rollups } from './rollups.js';
 import { addReading, frameColumns, RowBuffer, readingColumns } from './row-buffer.js';
 import { cursorColumns, type PartKind, sourceOf } from './schema.js';
 
@@ -23,6 +26,8 @@ interface StoreState {
   latest: LatestMap;
   writer: GroupWriter;
   queue: GroupQueue;
+  snapshot: LatestSnapshot;
+  rollups: Rollups;
 }
 
 /**
@@ -38,9 +43,8 @@ export class StoreImport {
     private readonly state: StoreState,
   ) {}
 
-  /** Durable when it resolves; nothing of the piece is kept when it rejects. Between two commits. */
-  async take(encoded: Uint8Array): Promise<void> {
-    const piece = decodePart(encoded);
+  /** Durable when it resolves; nothing of the piece is kept when it rejects. Between two commits, and of roll-ups between two rounds of maintenance. */
+  async take(piece: StoredPart): Promise<void> {
     this.pieces += 1;
     switch (piece.kind) {
       case 'readings':
@@ -51,6 +55,10 @@ export class StoreImport {
         return this.store('frames', byDay(piece.rows, 'receivedAt', this.state.parts), (part, rows) =>
           this.addFrames(part, rows),
         );
+      case 'rollups':
+        return this.rollUp(piece.rows);
+      case 'kept':
+        return this.keep(piece.rows);
       case 'positions':
         return this.reach(piece.rows);
     }
@@ -64,16 +72,11 @@ export class StoreImport {
     const { parts, dictionary, writer } = this.state;
     const targets = new Map<Part, T[]>();
     for (const [day, rows] of days) targets.set(await this.partOf(kind, day, timeOf(kind, rows[0])), rows);
-    await this.connection.run('BEGIN');
-    try {
+    await this.transaction(async () => {
       for (const [part, rows] of targets) await add(part, rows);
       await dictionary.save(this.connection);
       for (const part of targets.keys()) await parts.update(this.connection, part);
-      await this.connection.run('COMMIT');
-    } catch (error) {
-      await this.connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    });
     dictionary.saved();
     for (const [part, rows] of targets) {
       part.rows += rows.length;
@@ -137,6 +140,35 @@ export class StoreImport {
     }
     buffer.flush();
     buffer.close();
+  }
+
+  private async rollUp(rows: readonly StoredRollup[]): Promise<void> {
+    const { dictionary, rollups } = this.state;
+    await this.transaction(async () => {
+      await addRollups(this.connection, rows, dictionary);
+      await dictionary.save(this.connection);
+    });
+    dictionary.saved();
+    await rollups.load();
+  }
+
+  private async keep([kept]: readonly StoredKept[]): Promise<void> {
+    if (!kept) return;
+    const { parts, rollups, snapshot } = this.state;
+    await this.transaction(() => enterKept(this.connection, kept, parts));
+    await snapshot.deleteBefore(kept.reading);
+    await rollups.load();
+  }
+
+  private async transaction(task: () => Promise<void>): Promise<void> {
+    await this.connection.run('BEGIN');
+    try {
+      await task();
+      await this.connection.run('COMMIT');
+    } catch (error) {
+      await this.connection.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
   }
 
   private async reach(positions: readonly StoredUpTo[]): Promise<void> {

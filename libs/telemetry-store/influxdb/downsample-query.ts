@@ -158,7 +158,8 @@ async function addRollups(
   }
 }
 
-function* rollupsOf(series: Series): Generator<Rollup> {
+/** Roll-ups as they were asked for; a field that was not, or that there is none of, is 0. */
+export function* rollupsOf(series: Series): Generator<Rollup> {
   const column = columnsOf(series);
   for (const row of series.values) {
     const rollup = countOf(Number(row[0]), 0);

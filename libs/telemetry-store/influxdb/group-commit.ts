@@ -144,12 +144,14 @@ function firstOfEach(batches: readonly DecodedBatch[]): Map<string, number> {
 /** The book of a source with a batch more, as far as the store takes all of it. */
 function bookAfter(before: StoredUpTo | undefined, batch: DecodedBatch): StoredUpTo {
   const { lane, partition, position, messagesBefore, messages } = batch;
+  // Everything before the first entry after an upgrade is stored: the stream has counted it.
+  const known = before?.uncounted ? messagesBefore : (before?.messages ?? 0);
   return {
     lane,
     partition,
     position,
     passed: messagesBefore + messages.length,
-    messages: (before?.messages ?? 0) + messages.length,
+    messages: known + messages.length,
     rejected: (before?.rejected ?? 0) + messages.filter(({ outcome }) => outcome === 'rejected').length,
     refused: before?.refused ?? 0,
   };

@@ -10,6 +10,7 @@ import {
   type TestInfluxdbOptions,
   testInfluxdbStore,
 } from '#libs/telemetry-store/testing';
+import { encodePart } from '../stored-part.js';
 import type { InfluxdbTelemetryStore } from './influxdb-telemetry-store.js';
 
 const offer = serverOffer('influxdb');
@@ -387,5 +388,22 @@ const unmodelled = (message: NormalisedMessage) => {
     await expect(store.append([entry])).rejects.toMatchObject({ retryable: true });
     await store.append([entry]);
     expect(await read(store)).toEqual({ level: 1 });
+  });
+
+  it('keeps what a release stored that did not count uncounted, until the stream says how much it was', async () => {
+    const store = await open();
+    const counts = { passed: 0, messages: 0, rejected: 0, refused: 0 };
+    const uncounted = { lane: 'bulk', partition: 3, position: 7, ...counts, uncounted: true } as const;
+    const others = { lane: 'bulk', partition: 4, position: 2, ...counts, passed: 5, messages: 5 } as const;
+    await store.importPart(encodePart({ kind: 'positions', rows: [uncounted, others] }));
+    const byPartition = async (one: InfluxdbTelemetryStore) =>
+      (await one.positions()).sort((a, b) => a.partition - b.partition);
+    expect(await byPartition(store)).toEqual([uncounted, others]);
+    const again = await open();
+    await again.append([batchOf([messageOf({ deviceKey: 'd' })], { partition: 3, position: 7, messagesBefore: 90 })]);
+    expect(await byPartition(again)).toEqual([uncounted, others]);
+    await again.append([batchOf([messageOf({ deviceKey: 'd' })], { partition: 3, position: 8, messagesBefore: 96 })]);
+    const counted = { lane: 'bulk', partition: 3, position: 8, ...counts, passed: 97, messages: 97 };
+    expect(await byPartition(again)).toEqual([counted, others]);
   });
 });

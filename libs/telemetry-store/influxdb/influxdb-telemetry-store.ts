@@ -56,7 +56,7 @@ export class InfluxdbTelemetryStore implements TelemetryStore {
     this.latestQuery = new LatestQuery(this.connection, clock);
     this.watch = new ServerWatch(this.connection, clock, logger, metrics);
     this.gate = new QueryGate(queryConcurrency);
-    this.backup = new StoreBackup(this.connection, this.writer, this.books, this.calendar, clock);
+    this.backup = new StoreBackup(this.connection, this.writer, this.books, this.rollupBooks, this.calendar, clock);
   }
 
   async start(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Day, DayCalendar } from '../day-calendar.js';
 import type { RollupCoverage } from '../series-plan.js';
+import type { StoredKept } from '../stored-part.js';
 import type { TimeOfResolution, TimeRange } from '../telemetry-store.port.js';
 import { anyOf, slices, within } from './conditions.js';
 import type { InfluxConnection, Row } from './influx-connection.js';
@@ -18,6 +19,7 @@ const ever: TimeOfResolution = {
   day: Number.MIN_SAFE_INTEGER,
 };
 const devicesPerWrite = 1_000;
+const daysPerWrite = 1_000;
 
 /** A day that holds something, or did, and how it stands with its roll-ups. */
 export interface BookedDay extends Day {
@@ -114,6 +116,23 @@ export class RollupBooks {
     const [, reading, hour, day] = series?.values[0] ?? [];
     const since = (value: Row[number] | undefined) => (typeof value === 'number' ? value : Number.MIN_SAFE_INTEGER);
     return series ? { reading: since(reading), hour: since(hour), day: since(day) } : ever;
+  }
+
+  /** From when on what is kept, and the days of which only roll-ups tell; undefined where nothing has been deleted. */
+  async gone(): Promise<StoredKept | undefined> {
+    const kept = await this.kept();
+    if (Math.max(kept.reading, kept.hour, kept.day) <= 0) return undefined;
+    const booked = await this.booked({ from: 0, to: Math.max(kept.reading, 0) });
+    const rolled = [...booked.values()].filter((day) => day.rolled !== undefined && day.to <= kept.reading);
+    return { ...kept, days: rolled.map(({ from }) => from).sort((a, b) => a - b) };
+  }
+
+  /** Enters what `gone` said of the store that a backup was made of. */
+  async enterGone({ days, ...kept }: StoredKept): Promise<void> {
+    for (const slice of slices([...days], daysPerWrite)) {
+      await this.write(slice.map((from) => `${measurements.rolledDays} rolled="${onTime}" ${nanoseconds(from)}`));
+    }
+    await this.keep(kept);
   }
 
   /** Says from when on what is kept; before it goes. */

@@ -131,7 +131,8 @@ function* linesOf(day: Day, made: DayRollups): Generator<{ line: string }> {
   }
 }
 
-function lineOf(measurement: string, device: string, metric: string, rollup: Rollup): string {
+/** A roll-up as a point of the measurement. */
+export function lineOf(measurement: string, device: string, metric: string, rollup: Rollup): string {
   const { at, readings, numbers, total, least, greatest, opening, closing, growth } = rollup;
   const value = `,total=${total},least=${least},greatest=${greatest},opening=${opening},closing=${closing},growth=${growth}`;
   const fields = `readings=${readings},numbers=${numbers}${numbers > 0 ? value : ''}`;

@@ -72,6 +72,13 @@ export function hourOf(at: number, day: TimeRange): number {
   return day.from + Math.floor((at - day.from) / hourMs) * hourMs;
 }
 
+/** A roll-up of another engine, as InfluxDB can hold it. */
+export function storableRollup(rollup: Rollup): Rollup {
+  const stored = { ...rollup };
+  for (const name of Object.keys(stored) as (keyof Rollup)[]) stored[name] = finite(stored[name]);
+  return stored;
+}
+
 /** InfluxDB holds no other numbers. */
 function finite(value: number): number {
   return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value));

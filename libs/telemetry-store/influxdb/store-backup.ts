@@ -1,20 +1,25 @@
 import type { NormalisedMessage, Reading } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import type { Day, DayCalendar } from '../day-calendar.js';
-import { decodePart, encodePart, rowsPerPart, type StoredPart } from '../stored-part.js';
+import { decodePart, encodePart, rowsPerPart, type StoredPart, type StoredRollup } from '../stored-part.js';
 import type { StoredFrame, StoredReading } from '../telemetry-store.port.js';
 import { within } from './conditions.js';
+import { rollupsOf } from './downsample-query.js';
 import { columns as frameColumns, storedFrames } from './frame-query.js';
 import type { InfluxConnection } from './influx-connection.js';
 import type { PointWriter } from './point-writer.js';
 import { MessageLines } from './reading-lines.js';
 import { overflowColumns, overflowReadings, readingColumns, storedReadings } from './reading-rows.js';
+import { storableRollup } from './rollup.js';
+import type { RollupBooks } from './rollup-books.js';
+import { lineOf } from './rollup-maker.js';
 import { measurements } from './schema.js';
 import type { StoreBooks } from './store-books.js';
 import { textOfTag } from './tag-text.js';
 
 /** All of a day's rows in one answer, as they stream in. */
 const dayTimeoutMs = 3_600_000;
+const rollupMeasurements = { hour: measurements.rollupHours, day: measurements.rollupDays } as const;
 
 /** Reads all of the store for a backup, day by day, and writes a backup into an empty one. */
 export class StoreBackup {
@@ -24,6 +29,7 @@ export class StoreBackup {
     private readonly connection: InfluxConnection,
     private readonly writer: PointWriter,
     private readonly books: StoreBooks,
+    private readonly rollupBooks: RollupBooks,
     private readonly calendar: DayCalendar,
     private readonly clock: Clock,
   ) {}
@@ -41,6 +47,8 @@ export class StoreBackup {
   /** Durable when it resolves. Throws where InfluxDB cannot hold something of it, and names that. */
   async importPart(encoded: Uint8Array): Promise<void> {
     const piece = decodePart(encoded);
+    if (piece.kind === 'rollups') return await this.takeRollups(piece.rows);
+    if (piece.kind === 'kept') return await this.rollupBooks.enterGone(piece.rows[0] as (typeof piece.rows)[number]);
     await this.books.learn(this.clock.now());
     const { admission } = this.books;
     const lines = new MessageLines(0, (deviceKey, metric) => admission.admit(deviceKey, metric));
@@ -64,7 +72,19 @@ export class StoreBackup {
       yield* inPieces('readings', this.readingsOf(day));
       yield* inPieces('frames', this.framesOf(day));
     }
+    // Asked last: readings that have been deleted meanwhile are rolled up.
+    const gone = await this.rollupBooks.gone();
+    if (gone) yield encodePart({ kind: 'kept', rows: [gone] });
+    for (const at of gone?.days ?? []) yield* inPieces('rollups', this.rollupsOf(this.calendar.dayOf(at)));
     yield encodePart({ kind: 'positions', rows: positions });
+  }
+
+  private async takeRollups(rows: readonly StoredRollup[]): Promise<void> {
+    const lines = rows.map(({ resolution, deviceKey, metric, ...rollup }) => ({
+      line: lineOf(rollupMeasurements[resolution], deviceKey, metric, storableRollup(rollup)),
+    }));
+    const [refused] = await this.writer.write(lines);
+    if (refused) throw new Error(`InfluxDB refuses a roll-up of the backup: ${refused.detail}`);
   }
 
   private async days(): Promise<Day[]> {
@@ -79,6 +99,18 @@ export class StoreBackup {
     for await (const series of this.connection.stream(shared, dayTimeoutMs)) yield* overflowReadings(series);
   }
 
+  /** Every one of a day whose readings are gone. */
+  private async *rollupsOf(day: Day): AsyncGenerator<StoredRollup> {
+    for (const resolution of ['hour', 'day'] as const) {
+      const statement = `SELECT * FROM ${rollupMeasurements[resolution]} WHERE ${within(day)} GROUP BY "device", "metric"`;
+      for await (const series of this.connection.stream(statement, dayTimeoutMs)) {
+        const [deviceKey, metric] = [textOfTag(series.tags?.device ?? ''), textOfTag(series.tags?.metric ?? '')];
+        for (const rollup of rollupsOf(series))
+          if (rollup.readings > 0) yield { resolution, deviceKey, metric, ...rollup };
+      }
+    }
+  }
+
   private async *framesOf(day: Day): AsyncGenerator<StoredFrame> {
     const statement = `SELECT ${frameColumns} FROM ${measurements.frames} WHERE ${within(day)} GROUP BY "device"`;
     for await (const series of this.connection.stream(statement, dayTimeoutMs)) {
@@ -88,8 +120,8 @@ export class StoreBackup {
 }
 
 /** Cuts rows into pieces, but never through a report: what a device's shared series keeps in one point is written as one. */
-async function* inPieces<T extends StoredReading | StoredFrame>(
-  kind: 'readings' | 'frames',
+async function* inPieces<T extends StoredReading | StoredFrame | StoredRollup>(
+  kind: 'readings' | 'frames' | 'rollups',
   rows: AsyncIterable<T>,
 ): AsyncGenerator<Uint8Array> {
   let piece: T[] = [];
@@ -105,7 +137,8 @@ async function* inPieces<T extends StoredReading | StoredFrame>(
 }
 
 /** What tells the reports of a device apart. */
-function reportOf(row: StoredReading | StoredFrame): string {
+function reportOf(row: StoredReading | StoredFrame | StoredRollup): string {
+  if ('resolution' in row) return `${row.deviceKey} ${row.metric} ${row.at}`;
   if (!('metric' in row)) return row.messageId;
   const { deviceKey, messageId, observedAt, seq, revision, deviceTime, storedAt } = row;
   return `${deviceKey} ${messageId} ${observedAt} ${seq} ${revision} ${deviceTime} ${storedAt}`;

@@ -56,7 +56,8 @@ export class StoreBooks {
       `SELECT ${highest} FROM ${measurements.positions} GROUP BY "lane", "partition"`,
     );
     return series.map(({ tags, values }) => {
-      const [, position, passed, messages, rejected, refused] = (values[0] ?? []).map(Number);
+      const row = values[0] ?? [];
+      const [, position, passed, messages, rejected, refused] = row.map(Number);
       return {
         lane: tags?.lane as Lane,
         partition: Number(tags?.partition),
@@ -65,6 +66,7 @@ export class StoreBooks {
         messages: messages ?? 0,
         rejected: rejected ?? 0,
         refused: refused ?? 0,
+        ...(typeof row[3] === 'number' ? {} : { uncounted: true as const }),
       };
     });
   }
@@ -88,7 +90,8 @@ export class StoreBooks {
     if (late.days.length > 0) await this.write(late.days);
     await this.write(
       moved.map((book) => {
-        const fields = bookFields.map((name) => `${name}=${book[name]}`).join(',');
+        const known = book.uncounted ? (['position'] as const) : bookFields;
+        const fields = known.map((name) => `${name}=${book[name]}`).join(',');
         const series = `${measurements.positions},lane=${book.lane},partition=${book.partition}`;
         return { line: `${series} ${fields} ${positionTime(book.position)}` };
       }),

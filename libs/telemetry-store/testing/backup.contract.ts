@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodePart } from '../stored-part.js';
 import type { StoredReading, TelemetryStore } from '../telemetry-store.port.js';
-import { always, type ContractRun, dayMs, hour } from './contract-run.js';
+import { always, type ContractRun, dayMs, exported, hour } from './contract-run.js';
 import { dayStart, messageOf } from './messages.js';
 
 const days = 20;
@@ -41,20 +41,14 @@ export function describeBackup(run: ContractRun): void {
     }, 60_000);
 
     it('is empty but for the positions where nothing was stored, and refuses what it does not know', async () => {
-      expect(tally(await exported(run.store))).toEqual({ readings: 0, frames: 0, positions: 0 });
+      expect(tally(await exported(run.store))).toEqual({ readings: 0, frames: 0, rollups: 0, kept: 0, positions: 0 });
       await expect(run.store.importPart(Uint8Array.of(0x93, 9, 0xa1, 0x78, 0x90))).rejects.toThrow('newer release');
     });
   });
 }
 
-async function exported(store: TelemetryStore): Promise<Uint8Array[]> {
-  const pieces: Uint8Array[] = [];
-  for (let piece = await store.exportPart(true); piece; piece = await store.exportPart(false)) pieces.push(piece);
-  return pieces;
-}
-
 function tally(pieces: readonly Uint8Array[]): Record<string, number> {
-  const rows = { readings: 0, frames: 0, positions: 0 };
+  const rows = { readings: 0, frames: 0, rollups: 0, kept: 0, positions: 0 };
   for (const piece of pieces.map(decodePart)) rows[piece.kind] += piece.rows.length;
   return rows;
 }

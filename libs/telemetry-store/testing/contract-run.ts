@@ -63,6 +63,13 @@ export class ContractRun {
   }
 }
 
+/** All pieces of a backup of the store. */
+export async function exported(store: TelemetryStore): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for (let piece = await store.exportPart(true); piece; piece = await store.exportPart(false)) pieces.push(piece);
+  return pieces;
+}
+
 /** The values of readings, in their order. */
 export function values(readings: readonly StoredReading[]): unknown[] {
   return readings.map((reading) => reading.value);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ScriptedClock } from '#libs/runtime';
 import { aggregations } from '../telemetry-store.port.js';
-import { type ContractRun, dayMs, hour, minute } from './contract-run.js';
+import { type ContractRun, dayMs, exported, hour, minute } from './contract-run.js';
 import { dayStart } from './messages.js';
 import { randomNumbers, type SeriesQuestion, StoredHistory } from './stored-history.js';
 
@@ -145,6 +145,42 @@ export function describeRollups(run: ContractRun): void {
       await append(200, { from: 0, to: 4 });
       await upkeep();
       await check(days);
+    });
+
+    it('whose readings are gone go with a backup, and answer the same where it is restored', async () => {
+      await live(0, 5, 60);
+      await clock.advance(3 * dayMs);
+      await upkeep();
+      await run.store.deleteBefore({ reading: at(3), hour: at(1), day: at(0) });
+      const look = async () => {
+        for (const aggregation of aggregations) {
+          await check({ ...hourly(at(1), at(6)), aggregation });
+          await check({ ...hourly(at(0), at(6), dayMs), aggregation });
+          await check({ ...hourly(at(3), at(6), 15 * minute), aggregation });
+        }
+        for (const tooFine of [hourly(at(0), at(2)), hourly(at(1), at(4), 15 * minute)]) {
+          await expect(ask({ ...tooFine, aggregation: 'mean' })).rejects.toMatchObject({
+            code: 'telemetry_resolution_gone',
+          });
+        }
+      };
+      await look();
+      const pieces = await exported(run.store);
+      await run.store.clear();
+      for (const piece of pieces) await run.store.importPart(piece);
+      await look();
+      await run.reopen(clock);
+      await upkeep();
+      await look();
+      // They go by age as they would have.
+      await run.store.deleteBefore({ reading: at(4), hour: at(2), day: at(1) });
+      await run.reopen(clock);
+      for (const aggregation of aggregations) {
+        await check({ ...hourly(at(2), at(6)), aggregation });
+        await check({ ...hourly(at(2), at(6), dayMs), aggregation });
+      }
+      const [gone] = (await ask({ ...hourly(at(0), at(2), dayMs), aggregation: 'count' })).get('a') ?? [];
+      expect(gone).toEqual({ at: at(0), value: null });
     });
 
     it('keep what they are when something comes for a day whose readings are gone', async () => {
