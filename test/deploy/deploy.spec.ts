@@ -104,6 +104,8 @@ describe('what is monitored', () => {
 describe('the compose stack', () => {
   interface Service {
     image?: string;
+    build?: unknown;
+    healthcheck?: { test?: string[] };
     command?: string[];
     environment?: Record<string, string>;
     networks?: string[];
@@ -151,10 +153,42 @@ describe('the compose stack', () => {
     }
   });
 
-  it('is given every variable that it wants by .env.example', () => {
-    const example = read('compose', '.env.example');
-    const wanted = [...read('compose', 'compose.yaml').matchAll(/\$\{([A-Z_]+):\?/g)].map((match) => match[1]);
-    expect(wanted.filter((name) => !example.includes(`${name}=`))).toEqual([]);
+  it('is given every variable that it reads by .env.example, and no other', () => {
+    const given = [...read('compose', '.env.example').matchAll(/^([A-Z_]+)=/gm)].map((match) => match[1]);
+    const wanted = [...read('compose', 'compose.yaml').matchAll(/\$\{([A-Z_]+)/g)].map((match) => match[1]);
+    expect([...new Set(wanted)].sort()).toEqual([...given].sort());
+  });
+
+  it('lets the gateway take messages from an MQTT cluster, with the settings that say which', () => {
+    const { environment = {} } = stack.services.gateway as Service;
+    const bridge = [...settingsOf('gateway')].filter((name) => name.startsWith('BRIDGE_'));
+    expect(bridge.length).toBeGreaterThan(15);
+    // Of the others the defaults do.
+    const tuned = [
+      ...['SESSION_EXPIRY_SECONDS', 'RECEIVE_MAXIMUM', 'KEEP_ALIVE_SECONDS', 'CONNECT_TIMEOUT_MS'],
+      ...['LONGEST_BACK_OFF_MS', 'REFUSALS_PER_MINUTE', 'LEAVE_ON_STOP'],
+    ].map((name) => `BRIDGE_${name}`);
+    const missing = bridge.filter((name) => !(name in environment) && !tuned.includes(name));
+    expect(missing).toEqual([]);
+    expect(environment.GATEWAY_MQTT).toMatch(/^\$\{GATEWAY_MQTT:-broker\}$/);
+  });
+
+  it('asks every service whether it is well', () => {
+    const unasked = Object.keys(stack.services).filter((name) => {
+      const { build, healthcheck } = stack.services[name] as Service;
+      return build === undefined && !healthcheck?.test;
+    });
+    expect(unasked).toEqual([]);
+    // Our own image brings its question along.
+    expect(read('Dockerfile')).toMatch(/^HEALTHCHECK .* CMD \["citysense", "--health"\]$/m);
+  });
+
+  it('is built and run on images of one version each', () => {
+    const images = Object.values(stack.services).flatMap(({ image, build }) => (build ? [] : [image ?? '']));
+    const [base = ''] = read('Dockerfile').match(/(?<=^ARG NODE_IMAGE=).*$/m) ?? [];
+    for (const image of [...images, base]) expect(image).toMatch(/^[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z-]+)?$/);
+    for (const from of read('Dockerfile').match(/^FROM .*$/gm) ?? [])
+      expect(from).toMatch(/^FROM \$\{NODE_IMAGE\}( AS build)?$/);
   });
 });
 
@@ -168,9 +202,20 @@ describe('the chart', () => {
     expect(parse(chart('Chart.yaml'))).toMatchObject({ apiVersion: 'v2', name: 'citysense' });
   });
 
+  it('backs up with arguments and settings that the command knows, with the master key, and lets it reach engines only', () => {
+    const backup = chart('templates', 'backup.yaml');
+    expect(backup).toMatch(/args: \[backup, --to, \/backups, --keep, /);
+    expect(backup).toMatch(/MASTER_KEY_FILE, value: \/run\/citysense\/master-key/);
+    const named = [...backup.matchAll(/name: ([A-Z_]+), value:/g)].map((match) => match[1] as string);
+    expect(named.filter((name) => !settingsOf('backup').has(name))).toEqual([]);
+    const policy = chart('templates', 'network-policies.yaml').split('.Values.backup.enabled')[1];
+    expect(policy).toMatch(/role" "backup"/);
+    expect(policy).not.toMatch(/webhooks|mqttCluster/);
+  });
+
   it.each(templates)('%s uses values that there are, and closes what it opens', (name) => {
     const text = chart('templates', name);
-    for (const [, path] of text.matchAll(/\$?\.Values\.([A-Za-z.]+)/g)) {
+    for (const [, path] of text.matchAll(/\$?\.Values\.([A-Za-z_.]+)/g)) {
       const found = (path as string)
         .split('.')
         .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], values);
