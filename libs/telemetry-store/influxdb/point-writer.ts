@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { HttpError, InfluxDB, setLogger, type Transport, type WriteApi } from '@influxdata/influxdb-client';
+import { HttpError, InfluxDB, setLogger, type Transport } from '@influxdata/influxdb-client';
 import type { Metrics } from '#libs/runtime';
 import { StoreUnavailable } from '../telemetry-store.errors.js';
 import type { InfluxConnection } from './influx-connection.js';
@@ -8,6 +8,7 @@ import type { InfluxdbConfig } from './influxdb.config.js';
 
 /** Writes under way at a time. */
 const connections = 4;
+const writeOptions = { method: 'POST', headers: { 'content-type': 'text/plain; charset=utf-8' } };
 /** Not a point's fault though InfluxDB answers 400: what the server's settings limit. */
 const serverLimits = /max-series-per-database|max-values-per-tag|max series|timeout/i;
 
@@ -23,7 +24,7 @@ export interface Line {
 export class PointWriter {
   private readonly requests;
   private readonly points;
-  private api: WriteApi | undefined;
+  private server: { transport: Transport; path: string } | undefined;
   private agent: HttpAgent | HttpsAgent | undefined;
 
   constructor(
@@ -40,28 +41,21 @@ export class PointWriter {
     const { url, org, database, writeTimeoutMs } = this.config;
     const secure = new URL(url).protocol === 'https:';
     this.agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: connections });
-    const options = {
+    const { transport } = new InfluxDB({
       url,
       timeout: writeTimeoutMs,
       headers: this.connection.authorization(),
       transportOptions: { agent: this.agent },
-    };
-    const client = new InfluxDB({ ...options, transport: wholeOrNothing(new InfluxDB(options).transport) });
-    // Its own batches, timers and retries would hold in memory, and drop, what the stream keeps.
-    this.api = client.getWriteApi(org, database, 'ns', {
-      batchSize: this.config.writePoints + 1,
-      maxBatchBytes: Number.MAX_SAFE_INTEGER,
-      flushInterval: 0,
-      maxRetries: 0,
-      gzipThreshold: Number.MAX_SAFE_INTEGER,
     });
-    if (this.connection.version.major === 1) {
-      this.api.path = `/write?${new URLSearchParams({ db: database, precision: 'ns' })}`;
-    }
+    const path =
+      this.connection.version.major === 1
+        ? `/write?${new URLSearchParams({ db: database, precision: 'ns' })}`
+        : `/api/v2/write?${new URLSearchParams({ org, bucket: database, precision: 'ns' })}`;
+    this.server = { transport, path };
   }
 
   close(): void {
-    this.api?.dispose();
+    this.server = undefined;
     this.agent?.destroy();
   }
 
@@ -112,11 +106,10 @@ export class PointWriter {
 
   /** What InfluxDB has against the points, or undefined. */
   private async send(points: readonly Line[]): Promise<string | undefined> {
-    const { api } = this;
-    if (!api) throw new StoreUnavailable('The telemetry store has not started.');
+    const { server } = this;
+    if (!server) throw new StoreUnavailable('The telemetry store has not started.');
     try {
-      api.writeRecords(points.map((point) => point.line));
-      await api.flush();
+      await post(server, points.map((point) => point.line).join('\n'));
       this.requests.inc({ outcome: 'written' });
       this.points.inc(points.length);
       return undefined;
@@ -143,16 +136,26 @@ function reasonOf(error: unknown): string {
   return `${error.statusCode} ${text ?? message ?? error.body ?? error.statusMessage ?? ''}`.slice(0, 500);
 }
 
-/** Clustered 3.x answers 201 where it took a part only, which the client takes for success. */
-function wholeOrNothing(transport: Transport): Transport {
-  return {
-    chunkCombiner: transport.chunkCombiner,
-    iterate: transport.iterate.bind(transport),
-    request: transport.request.bind(transport),
-    send: (path, body, options, callbacks) =>
-      transport.send(path, body, options, {
-        ...callbacks,
-        responseStarted: (headers, status) => callbacks?.responseStarted?.(headers, status === 201 ? 400 : status),
-      }),
-  };
+/**
+ * One request. The client's own writer would batch, time and repeat, which is done here, and hold in memory, and drop, what the
+ * stream keeps.
+ */
+function post({ transport, path }: { transport: Transport; path: string }, lines: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    transport.send(path, lines, writeOptions, {
+      responseStarted: (_, code = 0) => {
+        status = code;
+      },
+      error: reject,
+      complete: () => {
+        // Clustered 3.x answers 201 where it took a part only.
+        if (status === 204) resolve();
+        else
+          reject(
+            new HttpError(status === 201 ? 400 : status, `answered ${status}, where 204 says that all is written`),
+          );
+      },
+    });
+  });
 }
