@@ -204,6 +204,26 @@ describe('devices over REST', () => {
     });
   });
 
+  it('makes many installations at once, or none of them', async () => {
+    const place = (name: unknown) => ({ name, areaCode: '520303', position: { latitude: 27.7, longitude: 106.9 } });
+    const path = '/api/v1/installations/batch';
+    const post = (installations: unknown[]) =>
+      api.call<{ ids: string[] }>('POST', path, as(water, { body: { installations } }));
+    const listed = () =>
+      api.call<Listing<{ id: string; name: string }>>('GET', '/api/v1/installations?area=520303', as(water));
+    for (const wrong of [[place('a'), place('')], [], [place('a'), { name: 'b', tenantId: fire.tenantKey }]]) {
+      expect((await post(wrong)).status).toBe(400);
+    }
+    expect((await listed()).body.items).toEqual([]);
+    const made = await post([place('east'), place('west')]);
+    expect(made.status).toBe(201);
+    const items = (await listed()).body.items;
+    expect(items.map(({ id, name }) => [id, name])).toEqual([
+      [made.body.ids[0], 'east'],
+      [made.body.ids[1], 'west'],
+    ]);
+  });
+
   it('keeps a position as given and in WGS-84', async () => {
     const position = { crs: 'GCJ-02', latitude: 27.7227, longitude: 106.9312 };
     const made = await api.call<{ id: string; position: { latitude: number } }>(

@@ -13,6 +13,7 @@ import {
 } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { and, asc, eq, gt, ilike, like, type SQL, sql } from 'drizzle-orm';
+import { v7 } from 'uuid';
 import { CurrentPrincipal, type Principal, Requires, tenantScope } from '#libs/access';
 import { DATABASE, type Database, devices, installations } from '#libs/registry-db';
 import {
@@ -32,7 +33,9 @@ import {
   InstallationPage,
   InstallationQuery,
   InstallationView,
+  MadeInstallations,
   NewInstallation,
+  NewInstallationBatch,
   type PositionDto,
 } from './installations.dto.js';
 
@@ -81,6 +84,28 @@ export class InstallationsController {
       .values({ tenantKey, name: body.name, ...contentOf(body) })
       .returning();
     return viewOf(row as Installation);
+  }
+
+  @Post('batch')
+  @Requires('devices:write')
+  @ApiOperation({ summary: 'Make up to 1,000 installations at once: all of them or none' })
+  @ApiCreatedResponse({ type: MadeInstallations })
+  async createBatch(
+    @CurrentPrincipal() principal: Principal,
+    @Body() { installations: bodies }: NewInstallationBatch,
+  ): Promise<MadeInstallations> {
+    const owners = new Map<string | undefined, string>();
+    for (const { tenantId } of bodies) {
+      if (!owners.has(tenantId)) owners.set(tenantId, await owningTenant(this.database, principal, tenantId));
+    }
+    const rows = bodies.map((body) => ({
+      key: v7(),
+      tenantKey: owners.get(body.tenantId) ?? principal.tenantKey,
+      name: body.name,
+      ...contentOf(body),
+    }));
+    await this.database.insert(installations).values(rows);
+    return { ids: rows.map(({ key }) => key) };
   }
 
   @Get(':id')

@@ -1,6 +1,9 @@
 import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
   IsIn,
   IsNumber,
   IsObject,
@@ -79,6 +82,21 @@ export class NewInstallation extends InstallationContent {
   @IsOptional()
   @IsUUID()
   tenantId?: string;
+}
+
+export class NewInstallationBatch {
+  @ApiProperty({ type: [NewInstallation], maxItems: 1000 })
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(1_000)
+  @IsObject({ each: true })
+  @ValidateNested({ each: true })
+  @Type(() => NewInstallation)
+  installations: NewInstallation[];
+}
+
+export class MadeInstallations {
+  @ApiProperty({ type: [String], description: 'In the order sent.' }) ids: string[];
 }
 
 export class InstallationChange extends PartialType(InstallationContent) {}

@@ -59,6 +59,8 @@ export type StreamState = 'connecting' | 'open' | 'waiting' | 'ended';
 
 export interface FollowOptions {
   url: string;
+  /** Where to begin, as a `Last-Event-ID`; from now on where undefined. */
+  after?: string | undefined;
   /** The session's token now; undefined ends the following. */
   token: () => string | undefined;
   onEvent: (event: StreamEvent) => void;
@@ -80,7 +82,7 @@ const maxPauseMs = 30_000;
  */
 export async function followStream(options: FollowOptions): Promise<void> {
   const { signal, pauseMs = 1_000, onState = () => {} } = options;
-  let lastId = '';
+  let lastId = options.after ?? '';
   let pause = pauseMs;
   while (!signal.aborted) {
     onState('connecting');

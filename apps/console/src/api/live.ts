@@ -10,15 +10,18 @@ const maxWaiting = 5_000;
 export interface LiveOptions {
   /** Path with query, from the root: `/api/v1/alerts/stream`. */
   path: string;
+  /** Where to begin, as a `Last-Event-ID`; from now on where undefined. */
+  after?: string | undefined;
   /** What came since the last time, in order. `missed` counts what was dropped since then. */
   onEvents: (events: StreamEvent[], missed: number) => void;
+  onState?: (state: StreamState) => void;
 }
 
 /**
  * Follows a live stream for as long as the component (or effect scope) lives. Returns how it is doing, and the way to end
  * it early. While the page is hidden, events go on being taken: an alarm must sound in a background tab too.
  */
-export function useLive({ path, onEvents }: LiveOptions) {
+export function useLive({ path, after, onEvents, onState }: LiveOptions) {
   const state = ref<StreamState>('connecting');
   const ending = new AbortController();
   let waiting: StreamEvent[] = [];
@@ -35,10 +38,12 @@ export function useLive({ path, onEvents }: LiveOptions) {
 
   void followStream({
     url: path,
+    after,
     token: sessionToken,
     signal: ending.signal,
     onState: (now) => {
       state.value = now;
+      onState?.(now);
     },
     onEvent: (event) => {
       waiting.push(event);

@@ -1,0 +1,116 @@
+import { graticule } from './graticule.js';
+import { hullOf } from './hull.js';
+import type { MapFleet } from './map-fleet.js';
+import { severities } from './severities.js';
+import { countLabel, type Spot, toneOf } from './spots.js';
+import { placeOf, type WorldBox, type WorldPoint } from './world.js';
+
+type Properties = Record<string, string | number>;
+type Geometry =
+  | { type: 'Point'; coordinates: number[] }
+  | { type: 'LineString'; coordinates: number[][] }
+  | { type: 'Polygon'; coordinates: number[][][] };
+/** Features as MapLibre takes them. */
+export interface Collection {
+  type: 'FeatureCollection';
+  features: { type: 'Feature'; properties: Properties; geometry: Geometry }[];
+}
+
+/** Points beyond these hardly change what their hull looks like. */
+const pointsPerHull = 20_000;
+
+const feature = (properties: Properties, geometry: Geometry) => ({ type: 'Feature' as const, properties, geometry });
+const collection = (features: Collection['features']): Collection => ({ type: 'FeatureCollection', features });
+const lonLat = (point: WorldPoint) => {
+  const { longitude, latitude } = placeOf(point);
+  return [longitude, latitude];
+};
+
+/** Spots, those with the worst alerts on top. */
+export function spotFeatures(spots: readonly Spot[]): Collection {
+  const ordered = [...spots].sort((a, b) => b.severity - a.severity);
+  return collection(
+    ordered.map((spot) =>
+      feature(
+        {
+          device: spot.device,
+          count: spot.count,
+          label: countLabel(spot.count),
+          size: spot.count === 1 ? 0 : Math.log10(spot.count) + 0.4,
+          tone: toneOf(spot),
+          alert: spot.severity < severities.length ? 1 : 0,
+        },
+        { type: 'Point', coordinates: lonLat(spot) },
+      ),
+    ),
+  );
+}
+
+/** The graticule of a view, and the names of its lines at the edges. */
+export function graticuleFeatures(box: WorldBox, view: WorldBox): { lines: Collection; labels: Collection } {
+  const northWest = placeOf({ x: box.west, y: box.north });
+  const southEast = placeOf({ x: box.east, y: box.south });
+  const drawn = graticule({
+    west: northWest.longitude,
+    east: southEast.longitude,
+    north: northWest.latitude,
+    south: southEast.latitude,
+  });
+  const edge = placeOf({ x: view.west, y: view.south });
+  return {
+    lines: collection(
+      drawn.map(({ from, to }) =>
+        feature(
+          {},
+          {
+            type: 'LineString',
+            coordinates: [
+              [from.longitude, from.latitude],
+              [to.longitude, to.latitude],
+            ],
+          },
+        ),
+      ),
+    ),
+    labels: collection(
+      drawn.map(({ label, from, to }) => {
+        const isMeridian = from.longitude === to.longitude;
+        const coordinates = isMeridian ? [from.longitude, edge.latitude] : [edge.longitude, from.latitude];
+        return feature({ label }, { type: 'Point', coordinates });
+      }),
+    ),
+  };
+}
+
+/** The areas that devices lie in, each as the hull of its devices, with its code. */
+export function areaFeatures(fleet: MapFleet): { hulls: Collection; labels: Collection } {
+  const points: WorldPoint[][] = fleet.areas.map(() => []);
+  for (let index = 0; index < fleet.size; index++) {
+    const mine = points[fleet.area[index] as number];
+    if (!mine || !fleet.isThere(index) || mine.length >= pointsPerHull) continue;
+    mine.push({ x: fleet.x[index] as number, y: fleet.y[index] as number });
+  }
+  const hulls: Collection['features'] = [];
+  const labels: Collection['features'] = [];
+  for (const [area, code] of fleet.areas.entries()) {
+    const hull = code === '' ? undefined : hullOf(points[area] ?? []);
+    if (!hull) continue;
+    hulls.push(feature({ code }, { type: 'Polygon', coordinates: [hull.map(lonLat)] }));
+    const south = hull.reduce((lowest, point) => (point.y > lowest.y ? point : lowest));
+    labels.push(feature({ label: code }, { type: 'Point', coordinates: lonLat(south) }));
+  }
+  return { hulls: collection(hulls), labels: collection(labels) };
+}
+
+/** The box around all devices shown; undefined where there is none. */
+export function boxOf(fleet: MapFleet, shown: Uint8Array): WorldBox | undefined {
+  const box = { west: Infinity, east: -Infinity, north: Infinity, south: -Infinity };
+  for (let index = 0; index < fleet.size; index++) {
+    if (shown[index] === 0) continue;
+    box.west = Math.min(box.west, fleet.x[index] as number);
+    box.east = Math.max(box.east, fleet.x[index] as number);
+    box.north = Math.min(box.north, fleet.y[index] as number);
+    box.south = Math.max(box.south, fleet.y[index] as number);
+  }
+  return Number.isFinite(box.west) ? box : undefined;
+}
