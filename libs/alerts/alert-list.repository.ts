@@ -13,6 +13,7 @@ export interface ListedAlert {
 
 /** Shown of one alert; more than anybody reads. */
 const timelineLimit = 500;
+const assigneeLimit = 500;
 
 /** What people read of alerts. */
 export class AlertListRepository {
@@ -63,6 +64,16 @@ export class AlertListRepository {
       .from(users)
       .where(and(eq(users.key, key), eq(users.tenantKey, tenantKey), eq(users.disabled, false)));
     return rows[0]?.name;
+  }
+
+  /** The users of the tenant who can see to things, by name. */
+  async assignees(tenantKey: string): Promise<{ id: string; name: string }[]> {
+    return await this.database
+      .select({ id: users.key, name: users.name })
+      .from(users)
+      .where(and(eq(users.tenantKey, tenantKey), eq(users.disabled, false)))
+      .orderBy(users.name, users.key)
+      .limit(assigneeLimit);
   }
 
   private async select(where: SQL | undefined, limit: number): Promise<ListedAlert[]> {

@@ -85,6 +85,8 @@ describe('alerts over REST', () => {
     const again = await api.call<Alert>('POST', `${path}/acknowledge`, as);
     expect([again.status, again.body.revision]).toEqual([200, 2]);
     await api.call('POST', `${path}/comments`, { ...as, body: { text: '在路上 (on my way)' } });
+    const offered = await api.call<{ items: { id: string; name: string }[] }>('GET', `${path}/assignees`, as);
+    expect(offered.body.items).toEqual([{ id: fire.userKey, name: fire.login }]);
     await api.call('POST', `${path}/assign`, { ...as, body: { user: fire.userKey } });
     const cleared = await api.call<Alert>('POST', `${path}/clear`, { ...as, body: { reason: 'cooking' } });
     expect(cleared.body.timeline.map(({ kind, by }) => [kind, by])).toEqual([
@@ -173,6 +175,7 @@ describe('alerts over REST', () => {
     expect(listed.body.items).toEqual([]);
     for (const [method, suffix, body] of [
       ['GET', '', undefined],
+      ['GET', '/assignees', undefined],
       ['POST', '/acknowledge', undefined],
       ['POST', '/clear', { reason: 'x' }],
       ['POST', '/comments', { text: 'x' }],

@@ -8,6 +8,7 @@ import {
   type AlertView,
   AlertWithTimeline,
   AssignAlert,
+  AssigneeList,
   ClearAlert,
   CommentAlert,
 } from './alerts.dto.js';
@@ -35,6 +36,14 @@ export class AlertsController {
   @ApiOkResponse({ type: AlertWithTimeline })
   get(@CurrentPrincipal() principal: Principal, @Param('id') id: string): Promise<AlertWithTimeline> {
     return this.alerts.get(principal, id);
+  }
+
+  @Get(':id/assignees')
+  @Requires('alerts:handle')
+  @ApiOperation({ summary: 'List who an alert can be given to: the users of its tenant that are not disabled' })
+  @ApiOkResponse({ type: AssigneeList })
+  assignees(@CurrentPrincipal() principal: Principal, @Param('id') id: string): Promise<AssigneeList> {
+    return this.alerts.assignees(principal, id);
   }
 
   @Post(':id/acknowledge')

@@ -119,6 +119,12 @@ export class AssigneeView {
   name: string;
 }
 
+/** Who an alert can be given to. */
+export class AssigneeList {
+  @ApiProperty({ type: [AssigneeView], description: 'By name; the first 500.' })
+  items: AssigneeView[];
+}
+
 /** An alert. */
 export class AlertView {
   @ApiProperty()

@@ -14,7 +14,7 @@ import {
 } from './alert.js';
 import { AlertListRepository, type ListedAlert } from './alert-list.repository.js';
 import type { TimelineRow } from './alert-rows.js';
-import type { AlertQuery, AlertView, AlertWithTimeline, TimelineEntryView } from './alerts.dto.js';
+import type { AlertQuery, AlertView, AlertWithTimeline, AssigneeList, TimelineEntryView } from './alerts.dto.js';
 import { alertCleared, alertNotFound, assigneeNotFound } from './alerts.errors.js';
 import { AlertsRepository } from './alerts.repository.js';
 import { Announcer } from './announcer.js';
@@ -44,6 +44,13 @@ export class AlertsService {
     const listed = isUuid(id) ? await this.lists.find(id, tenantScope(principal)) : undefined;
     if (!listed) throw alertNotFound(id);
     return { ...viewOf(listed), timeline: (await this.lists.timeline(id)).map(entryView) };
+  }
+
+  /** Who the alert can be given to; people who handle alerts may not list users otherwise. */
+  async assignees(principal: Principal, id: string): Promise<AssigneeList> {
+    const listed = isUuid(id) ? await this.lists.find(id, tenantScope(principal)) : undefined;
+    if (!listed) throw alertNotFound(id);
+    return { items: await this.lists.assignees(listed.alert.tenantKey) };
   }
 
   acknowledge(principal: Principal, id: string, expected: number | undefined): Promise<AlertWithTimeline> {
