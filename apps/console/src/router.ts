@@ -7,7 +7,8 @@ import { pages, routeOf } from './page.js';
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
-    { path: '/', name: 'home', redirect: () => firstPage() },
+    // Never shown: the guard leads on to the first page of whoever it is, once that is known.
+    { path: '/', name: 'home', component: () => import('./app/NowherePage.vue') },
     ...pages.map(routeOf),
     { path: '/unreachable', name: 'unreachable', component: () => import('./app/UnreachablePage.vue') },
     { path: '/:path(.*)*', name: 'nowhere', component: () => import('./app/NowherePage.vue') },

@@ -1,10 +1,9 @@
 import createClient from 'openapi-fetch';
 import { asProblem, problemOf } from './problem.js';
-import type { components, paths } from './schema.js';
+import type { paths } from './schema.js';
 import { endSession, sessionToken } from './session.js';
 
-/** The views and bodies of the REST API, by name: `Schemas['DeviceView']`. */
-export type Schemas = components['schemas'];
+export type { Schemas } from './schemas.js';
 
 const timeoutMs = 20_000;
 
