@@ -20,9 +20,9 @@ describe('problemOf', () => {
   });
 
   it('keeps the fields that are wrong, and nothing that is no field', () => {
-    const errors = [{ field: 'name', message: 'is missing' }, null, { field: 1 }, 'x'];
+    const errors = [{ field: 'name', problem: 'is missing' }, null, { field: 1 }, 'x'];
     expect(problemOf(400, { code: 'validation_failed', errors }).fields).toEqual([
-      { field: 'name', message: 'is missing' },
+      { field: 'name', problem: 'is missing' },
     ]);
   });
 });

@@ -23,7 +23,7 @@ export class ApiProblem extends Error {
 /** One field that the platform refused: `parts.0.size` and why. */
 export interface FieldProblem {
   field: string;
-  message: string;
+  problem: string;
 }
 
 /** The problem in an answer's body, whatever came: a proxy in between may answer with a page of its own. */
@@ -33,8 +33,8 @@ export function problemOf(status: number, body: unknown): ApiProblem {
     unknown
   >;
   const fields = (Array.isArray(errors) ? errors : []).flatMap((error: unknown) => {
-    const { field, message } = (error ?? {}) as Record<string, unknown>;
-    return typeof field === 'string' && typeof message === 'string' ? [{ field, message }] : [];
+    const { field, problem } = (error ?? {}) as Record<string, unknown>;
+    return typeof field === 'string' && typeof problem === 'string' ? [{ field, problem }] : [];
   });
   return new ApiProblem(
     status,

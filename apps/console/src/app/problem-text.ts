@@ -8,7 +8,7 @@ export function problemText(error: unknown): string {
   const { t, te } = i18n.global;
   const known = te(`problems.${code}`) ? t(`problems.${code}`) : detail || code;
   if (fields.length === 0) return known;
-  return `${known} ${fields.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ')}`;
+  return `${known} ${fields.map(({ field, problem }) => (field ? `${field}: ${problem}` : problem)).join('; ')}`;
 }
 
 /** Tells of a failure that has no place of its own on the page. */
