@@ -12,6 +12,7 @@ const programs = [
   { command: 'influxd', package: 'influxdb', env: 'TEST_INFLUXDB_URL', for: 'the telemetry store on InfluxDB' },
   { command: 'mosquitto', package: 'mosquitto', env: 'TEST_MOSQUITTO_URL', for: 'the bridge to an MQTT cluster' },
   { command: 'mosquitto_pub', package: 'mosquitto-clients', for: 'stock MQTT clients' },
+  { command: 'chromium', package: 'chromium', env: 'CHROMIUM_PATH', for: 'the console in a browser' },
 ];
 
 const missing = programs.filter(({ command, env }) => !(env && process.env[env]) && !isThere(command));

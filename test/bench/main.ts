@@ -18,6 +18,8 @@ const { values, positionals } = parseArgs({
     repeats: { type: 'string', default: '100' },
     'roll-up-seconds': { type: 'string', default: '600' },
     partitions: { type: 'string', default: '16,64,256' },
+    page: { type: 'string', default: '/overview' },
+    rate: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
@@ -72,6 +74,22 @@ const benches: Readonly<Record<string, { usage: string; tells: string; run: () =
           seed: Number(values.seed),
           say,
         }),
+    },
+    console: {
+      usage: '[--page /overview] [--seconds 300] [--devices 200] [--rate 200]',
+      tells: `Opens the console in a real Chromium: milliseconds from a cold load until the first page can be used; then leaves a page open
+  under live readings and tells its JavaScript heap after a collection each minute, and how long its frames took.`,
+      run: async () => {
+        // Only this one needs a browser, which production installs do not bring.
+        const { benchConsole } = await import('./console.bench.js');
+        return benchConsole({
+          page: values.page,
+          seconds: Number(values.seconds),
+          devices: Number(values.devices ?? 200),
+          ratePerSecond: Number(values.rate),
+          say,
+        });
+      },
     },
   };
 

@@ -1,0 +1,131 @@
+import type { Page } from 'playwright-core';
+import { runMqttLoad } from '../../devices-sim/load/mqtt-load.js';
+import type { ConsoleWindow } from '../browser/console-browser.js';
+import { adminPassword, ConsoleScene } from '../browser/console-scene.js';
+import { registerDevices } from './bystanders.js';
+import { round } from './statistics.js';
+
+/** What the benchmark of the console is asked to do. */
+export interface ConsoleBenchOptions {
+  /** The page that is left open. */
+  page: string;
+  seconds: number;
+  devices: number;
+  ratePerSecond: number;
+  say: (text: string) => void;
+}
+
+const coldLoads = 5;
+const settleMs = 20_000;
+const mebibyte = 1_048_576;
+
+/**
+ * How soon the console can be used after a cold load, and what a page left open under live updates costs: its heap after
+ * a collection at the beginning and the end, and its longest frames.
+ */
+export async function benchConsole(options: ConsoleBenchOptions): Promise<Record<string, unknown>> {
+  const { say } = options;
+  const scene = await ConsoleScene.start();
+  try {
+    await (await scene.firstLogIn('en')).close();
+    const loads: ColdLoad[] = [];
+    for (let load = 0; load < coldLoads; load += 1) loads.push(await coldLoad(scene));
+    const usableMs = loads.map((load) => load.usableMs).sort((a, b) => a - b);
+    const scriptKiB = round((loads[0]?.scriptBytes ?? 0) / 1_024);
+    say(`usable after ${usableMs.join(', ')} ms, with ${scriptKiB} KiB of scripts`);
+    return { usableMs, scriptKiB, ...(await leaveOpen(scene, options)) };
+  } finally {
+    await scene.stop();
+  }
+}
+
+interface ColdLoad {
+  usableMs: number;
+  scriptBytes: number;
+}
+
+/** From the address to the first page with what it shows, in a browser that has nothing of it yet; logged in before. */
+async function coldLoad(scene: ConsoleScene): Promise<ColdLoad> {
+  const window = await scene.browser.open(scene.platform.url, { language: 'en' });
+  await window.logIn('admin', adminPassword);
+  const session = await window.page.evaluate<string>('sessionStorage.getItem("citysense.session")');
+  await window.close();
+  const cold = await scene.browser.open(scene.platform.url, { language: 'en' });
+  await cold.page.addInitScript(`sessionStorage.setItem("citysense.session", ${JSON.stringify(session)})`);
+  const started = performance.now();
+  await cold.page.goto('/');
+  await cold.settle();
+  const load = { usableMs: Math.round(performance.now() - started), scriptBytes: cold.scriptBytes() };
+  await cold.close();
+  return load;
+}
+
+async function leaveOpen(scene: ConsoleScene, options: ConsoleBenchOptions): Promise<Record<string, unknown>> {
+  const { page: path, seconds, ratePerSecond, say } = options;
+  const devices = await registerDevices(scene.api, 'live', options.devices, 'water-meter');
+  const load = runMqttLoad({
+    host: '127.0.0.1',
+    port: scene.platform.listening.mqttPort,
+    devices,
+    window: 1,
+    qos: 1,
+    durationMs: seconds * 1_000 + settleMs,
+    ratePerSecond,
+    payload: (_device, sequence) => JSON.stringify({ seq: sequence, values: { 'metering.water.total': sequence } }),
+  });
+  const window = await scene.browser.open(scene.platform.url, { language: 'en' });
+  await window.logIn('admin', adminPassword);
+  await window.visit(path);
+  await pause(settleMs);
+  const heaps = [await window.heapBytes()];
+  await watchFrames(window.page);
+  for (let minute = 0; minute * 60 < seconds; minute += 1) {
+    await pause(Math.min(60, seconds - minute * 60) * 1_000);
+    heaps.push(await window.heapBytes());
+    say(`heap ${heaps.map((heap) => round(heap / mebibyte)).join(', ')} MiB`);
+  }
+  const frames = await framesOf(window);
+  const { acknowledged, elapsedMs } = await load;
+  return {
+    page: path,
+    seconds,
+    updatesPerSecond: round(acknowledged / (elapsedMs / 1_000)),
+    heapMiB: heaps.map((heap) => round(heap / mebibyte)),
+    ...frames,
+    faults: window.faults,
+  };
+}
+
+/** Keeps how long each frame took, in buckets of a millisecond: the watching itself must not grow. */
+async function watchFrames(page: Page): Promise<void> {
+  await page.evaluate(`(() => {
+    const buckets = new Uint32Array(1001);
+    globalThis.frameBuckets = buckets;
+    let last = performance.now();
+    const next = (now) => {
+      buckets[Math.min(1000, Math.round(now - last))] += 1;
+      last = now;
+      requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  })()`);
+}
+
+async function framesOf({ page }: ConsoleWindow): Promise<Record<string, number>> {
+  const buckets = await page.evaluate<number[]>('[...globalThis.frameBuckets]');
+  const frames = buckets.reduce((sum, count) => sum + count, 0);
+  const at = (share: number) => {
+    let seen = 0;
+    return buckets.findIndex((count) => {
+      seen += count;
+      return seen >= frames * share;
+    });
+  };
+  return { frames, frameMsP50: at(0.5), frameMsP99: at(0.99), frameMsMax: buckets.findLastIndex((count) => count > 0) };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
