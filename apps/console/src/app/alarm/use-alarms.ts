@@ -1,4 +1,5 @@
 import { computed, onScopeDispose, shallowRef, watch } from 'vue';
+import { useI18n } from 'vue-i18n';
 import type { AlertEvent } from '../../api/alert-event.js';
 import { api, ask } from '../../api/client.js';
 import { useProducts } from '../../api/product-list.js';
@@ -15,6 +16,7 @@ export function useAlarms() {
   const book = shallowRef<AlarmBook>(emptyBook);
   const ring = computed(() => ringing(book.value));
   const { productById, ready } = useProducts();
+  const { t } = useI18n();
 
   startAlertFeed();
   onAlertEvents((events) => {
@@ -44,7 +46,7 @@ export function useAlarms() {
   function show(): void {
     bright = !bright;
     const count = book.value.alarms.length;
-    markTitle(count === 0 ? '' : ring.value.length > 0 && bright ? `🔥🔥 ${count} 🔥🔥 ` : `(${count}) `);
+    markTitle(count === 0 ? '' : ring.value.length > 0 && bright ? t('alarm.mark', { count }) : `(${count}) `);
   }
   watch([ring, onDuty], ([alarms, duty]) => (alarms.length > 0 && duty ? startSound() : stopSound()), {
     immediate: true,
