@@ -1,3 +1,3 @@
 /** How bad an alert is, worst first. */
 export const severities = ['critical', 'major', 'minor', 'warning', 'info'] as const;
-export type Severity = (typeof severities)[number];
+type Severity = (typeof severities)[number];
