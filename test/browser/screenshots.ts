@@ -8,8 +8,8 @@ import { adminPassword, ConsoleScene } from './console-scene.js';
 /** Every page in both languages as a picture in screenshots/, and the two of the README, small, in docs/. */
 const folder = 'screenshots';
 const pictures = [
-  { page: 'overview', file: join('docs', 'console-overview.webp') },
-  { page: 'alerts', file: join('docs', 'console-alerts.webp') },
+  { page: 'overview', language: 'en', file: join('docs', 'console-overview.webp') },
+  { page: 'alerts', language: 'zh-CN', file: join('docs', 'console-alerts.webp') },
 ];
 const languages: readonly Language[] = ['zh-CN', 'en'];
 
@@ -45,8 +45,8 @@ async function shoot(language: Language): Promise<void> {
     // Charts and the map draw what has come a moment after it has come.
     await window.page.waitForTimeout(1_000);
     await window.page.screenshot({ path: join(folder, language, `${name}.png`) });
-    const picture = pictures.find(({ page }) => page === name);
-    if (picture && language === 'en') writeFileSync(picture.file, await smallPicture(window));
+    const picture = pictures.find((one) => one.page === name && one.language === language);
+    if (picture) writeFileSync(picture.file, await smallPicture(window));
   }
   if (window.faults.length > 0) process.stderr.write(`${language}: ${window.faults.join('\n')}\n`);
   await window.close();

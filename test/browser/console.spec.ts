@@ -1,0 +1,187 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { browserOffer } from '#libs/runtime/testing';
+import { eventually } from '../platform/eventually.js';
+import type { ConsoleWindow } from './console-browser.js';
+import { administratorsPages } from './console-pages.js';
+import { ConsoleScene, type SceneDevice } from './console-scene.js';
+
+const offer = browserOffer();
+
+(offer.available ? describe : describe.skip)(`the console in ${offer.title}`, () => {
+  let scene: ConsoleScene;
+  let window: ConsoleWindow;
+  let meter: SceneDevice;
+  let detector: SceneDevice;
+
+  beforeAll(async () => {
+    scene = await ConsoleScene.start();
+  }, 120_000);
+  afterAll(() => scene?.stop(), 60_000);
+  afterEach(() => {
+    expect(window?.faults.splice(0) ?? []).toEqual([]);
+  });
+
+  it('loads little before anybody has logged in', async () => {
+    const stranger = await scene.browser.open(scene.platform.url, { language: 'zh-CN' });
+    await stranger.page.goto('/');
+    await stranger.page.locator('input[autocomplete="username"]').waitFor();
+    expect(stranger.scriptBytes()).toBeGreaterThan(50_000);
+    expect(stranger.scriptBytes()).toBeLessThan(350_000);
+    expect(stranger.faults).toEqual([]);
+    expect(await stranger.seriousFaults()).toEqual([]);
+    await stranger.close();
+  });
+
+  it('lets the administrator in once they have chosen a password of their own', async () => {
+    window = await scene.firstLogIn('en');
+    expect(await window.page.title()).toContain('CitySense');
+    meter = await scene.device('browser-meter', 'water-meter');
+    detector = await scene.device('browser-smoke', 'fire-detector');
+    await Promise.all([scene.furnish(), scene.simulate('--devices', '24')]);
+  }, 90_000);
+
+  it('shows a reading when it arrives', async () => {
+    await meter.tell({ 'metering.water.total': 15_230, battery: 3.6 });
+    await window.visit('/devices/browser-meter');
+    await window.page
+      .getByText(/15[, ]?230/)
+      .first()
+      .waitFor();
+    await meter.tell({ 'metering.water.total': 15_417 });
+    await window.page
+      .getByText(/15[, ]?417/)
+      .first()
+      .waitFor({ timeout: 5_000 });
+  });
+
+  it('shows a smoke alarm without being asked again, and takes its acknowledgement', async () => {
+    const { page } = window;
+    await window.visit('/alerts');
+    const row = page.locator('.el-table__row', { hasText: 'browser-smoke' });
+    await detector.tell({ fire: true, alarmKind: 'smoke', alarmPhase: 'alarm' });
+    await row.first().waitFor();
+    await row.first().locator('[data-test="acknowledge"]').click();
+    await eventually(async () => {
+      const { items } = await scene.api.call<{ items: { status: string }[] }>(
+        'GET',
+        '/api/v1/alerts?device=browser-smoke',
+      );
+      return items.some(({ status }) => status === 'acknowledged') || undefined;
+    }, 'the acknowledgement');
+  });
+
+  it('changes a threshold, and says what is wrong before it is sent', async () => {
+    const { page } = window;
+    const { id } = await scene.api.call<{ id: string }>('POST', '/api/v1/rules', {
+      slug: 'low-pressure',
+      title: { zh: '管网低压', en: 'Low pressure' },
+      severity: 'major',
+      scope: { domains: ['water'] },
+      definition: { kind: 'threshold', conditions: [{ metric: 'pressure', operator: '<', value: 140, clear: 160 }] },
+    });
+    const value = page.getByRole('group', { name: 'Conditions' }).getByLabel('Value', { exact: true });
+    const write = async (text: string) => {
+      await value.click({ force: true });
+      await page.keyboard.press('Backspace');
+      await value.fill(text);
+      await page.getByRole('option', { name: text, exact: true }).click();
+      await page.locator('#main h2').first().click();
+      await page.locator('[data-test="save"]').click();
+    };
+    await window.visit(`/rules/${id}`);
+    await write('170');
+    await page.getByText('Must not be below the value.').waitFor();
+    await write('120');
+    await page.getByText('Saved.').waitFor();
+    expect(await scene.api.call('GET', `/api/v1/rules/${id}`)).toMatchObject({
+      definition: { conditions: [{ metric: 'pressure', operator: '<', value: 120, clear: 160 }] },
+    });
+  });
+
+  it('shows what was refused with its bytes, and puts it back', async () => {
+    const { page } = window;
+    await meter.tell('{"values": {"pressure": ');
+    const letter = await eventually(async () => {
+      const path = '/api/v1/dead-letters?device=browser-meter';
+      return (await scene.api.call<{ items: { id: string }[] }>('GET', path)).items[0];
+    }, 'the dead letter');
+    await window.visit('/dead-letters?device=browser-meter');
+    await page.locator('[data-test="letter"]').first().click();
+    await page.getByText('7b 22 76 61').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Replay' }).click();
+    await page.getByText('It is back at the stage that refused it.').waitFor();
+    expect(await scene.api.call('GET', `/api/v1/dead-letters/${letter.id}`)).toMatchObject({ replayedBy: 'admin' });
+  });
+
+  it('decodes a frame on a draft, step by step', async () => {
+    const { page } = window;
+    await window.visit('/products/acme-manhole?show=decode');
+    await page.locator('[data-test="payload"]').fill('0x1e');
+    await page.locator('[data-test="decode"]').click();
+    await page.getByRole('cell', { name: '30 deg' }).waitFor();
+    await page.locator('[data-test="payload"]').fill('xyz');
+    await page.locator('[data-test="decode"]').click();
+    await page.getByText('Must be hexadecimal digits').waitFor();
+  });
+
+  it('sends a test to a webhook and shows what came of it', async () => {
+    const { page } = window;
+    await window.visit('/webhooks');
+    await page.getByRole('link', { name: '城管平台 city management' }).click();
+    await Promise.all([scene.desk.next('endpoint.test'), page.locator('[data-test="test"]').click()]);
+    await page.getByRole('dialog').getByRole('cell', { name: '204' }).waitFor();
+  });
+
+  it('gives a new account its password once, and an auditor no more than the audit', async () => {
+    const { page } = window;
+    await window.visit('/users');
+    await page.getByRole('button', { name: 'New account' }).click();
+    await page.getByLabel('Login').fill('zhao.min');
+    await page.getByLabel(/^Name/).fill('赵敏');
+    await page.getByLabel('Roles').click({ force: true });
+    await page.getByRole('option', { name: 'Operator' }).click();
+    await page.getByRole('option', { name: 'Auditor' }).click();
+    await page.getByLabel(/^Name/).click();
+    await page.getByRole('button', { name: 'Save' }).click();
+    const password = (await page.locator('[data-test="secret"]').textContent()) ?? '';
+    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.getByRole('cell', { name: /zhao\.min/ }).waitFor();
+
+    const auditor = await scene.browser.open(scene.platform.url, { language: 'zh-CN' });
+    await auditor.logIn('zhao.min', password.trim(), 'paper anchor violet 7');
+    expect(await auditor.page.getByRole('link', { name: '规则' }).count()).toBe(0);
+    await auditor.visit('/audit');
+    await auditor.page.locator('[data-test="verify"]').click();
+    await auditor.page.getByText('审计链完整').waitFor();
+    expect(await auditor.seriousFaults()).toEqual([]);
+    await auditor.visit('/rules');
+    expect(auditor.faults).toEqual([]);
+    await auditor.close();
+  }, 60_000);
+
+  it('speaks the other language at once, and remembers it', async () => {
+    const { page } = window;
+    await window.visit('/rules');
+    await page.locator('[data-test="language"]').click();
+    await page.getByRole('menuitem', { name: '中文' }).click();
+    await page.getByRole('heading', { name: '规则', exact: true }).waitFor();
+    await page.reload();
+    await window.settle();
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+  });
+
+  it('has no serious fault of accessibility on any page, in light and dark, and fits on a phone', async () => {
+    const faults: string[] = [];
+    const { page } = window;
+    for (const { name, path } of await administratorsPages(scene.api)) {
+      await window.visit(path);
+      faults.push(...(await window.seriousFaults()).map((fault) => `${name}: ${fault}`));
+      await page.emulateMedia({ colorScheme: 'dark' });
+      faults.push(...(await window.seriousFaults(['color-contrast'])).map((fault) => `${name} in dark: ${fault}`));
+      await page.emulateMedia({ colorScheme: 'light' });
+      const overhang = await window.overhangOnPhone();
+      if (overhang > 0) faults.push(`${name}: ${overhang} pixels too wide for a phone`);
+    }
+    expect(faults).toEqual([]);
+  }, 180_000);
+});
