@@ -6,7 +6,7 @@ import { deviceStates, type FleetGroup, type FleetTable } from '../fleet/fleet-t
 import type { ProductLabel } from '../product-label.js';
 
 /** Devices handled before others get their turn. */
-const devicesPerTurn = 10_000;
+const devicesPerTurn = 5_000;
 
 /** What is drawn. */
 export interface PictureRequest {

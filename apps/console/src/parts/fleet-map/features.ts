@@ -16,8 +16,11 @@ export interface Collection {
   features: { type: 'Feature'; properties: Properties; geometry: Geometry }[];
 }
 
-/** Points beyond these hardly change what their hull looks like. */
-const pointsPerHull = 20_000;
+/** An area is drawn by the devices that lie farthest out in each of these directions: one pass, whatever their number. */
+const directions = Array.from({ length: 64 }, (_, n) => (n / 64) * 2 * Math.PI).map((angle) => ({
+  x: Math.cos(angle),
+  y: Math.sin(angle),
+}));
 
 const feature = (properties: Properties, geometry: Geometry) => ({ type: 'Feature' as const, properties, geometry });
 const collection = (features: Collection['features']): Collection => ({ type: 'FeatureCollection', features });
@@ -84,12 +87,7 @@ export function graticuleFeatures(box: WorldBox, view: WorldBox): { lines: Colle
 
 /** The areas that devices lie in, each as the hull of its devices, with its code. */
 export function areaFeatures(fleet: MapFleet): { hulls: Collection; labels: Collection } {
-  const points: WorldPoint[][] = fleet.areas.map(() => []);
-  for (let index = 0; index < fleet.size; index++) {
-    const mine = points[fleet.area[index] as number];
-    if (!mine || !fleet.isThere(index) || mine.length >= pointsPerHull) continue;
-    mine.push({ x: fleet.x[index] as number, y: fleet.y[index] as number });
-  }
+  const points = outermost(fleet);
   const hulls: Collection['features'] = [];
   const labels: Collection['features'] = [];
   for (const [area, code] of fleet.areas.entries()) {
@@ -100,6 +98,29 @@ export function areaFeatures(fleet: MapFleet): { hulls: Collection; labels: Coll
     labels.push(feature({ label: code }, { type: 'Point', coordinates: lonLat(south) }));
   }
   return { hulls: collection(hulls), labels: collection(labels) };
+}
+
+/** For each area its devices that lie farthest out. */
+function outermost(fleet: MapFleet): WorldPoint[][] {
+  const farthest = fleet.areas.map(() => new Float64Array(directions.length).fill(-Infinity));
+  const devices = fleet.areas.map(() => new Int32Array(directions.length).fill(-1));
+  for (let index = 0; index < fleet.size; index++) {
+    const area = fleet.area[index] as number;
+    const [mine, best] = [farthest[area], devices[area]];
+    if (!mine || !best || !fleet.isThere(index)) continue;
+    for (let n = 0; n < directions.length; n++) {
+      const { x, y } = directions[n] as WorldPoint;
+      const reach = (fleet.x[index] as number) * x + (fleet.y[index] as number) * y;
+      if (reach <= (mine[n] as number)) continue;
+      mine[n] = reach;
+      best[n] = index;
+    }
+  }
+  return devices.map((found) =>
+    [...new Set(found)]
+      .filter((index) => index >= 0)
+      .map((index) => ({ x: fleet.x[index] as number, y: fleet.y[index] as number })),
+  );
 }
 
 /** The box around all devices shown; undefined where there is none. */
