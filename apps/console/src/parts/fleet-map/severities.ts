@@ -1,3 +1,2 @@
 /** How bad an alert is, worst first. */
 export const severities = ['critical', 'major', 'minor', 'warning', 'info'] as const;
-type Severity = (typeof severities)[number];
