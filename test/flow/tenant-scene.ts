@@ -76,7 +76,9 @@ export async function playScene({ api, report }: FlowPlatform, name: string, des
       '/api/v1/installations/:id': { id: installation },
       '/api/v1/device-grants/:id': { id: grant },
       '/api/v1/rules/:id': { id: ownRule },
-      ...under('/api/v1/alerts/:id', ['', '/acknowledge', '/clear', '/comments', '/assign'], { id: alert.id }),
+      ...under('/api/v1/alerts/:id', ['', '/acknowledge', '/clear', '/comments', '/assign', '/assignees'], {
+        id: alert.id,
+      }),
       ...under('/api/v1/endpoints/:id', ['', '/secret', '/test', '/deliveries', '/replay'], { id: endpoint }),
       ...under('/api/v1/deliveries/:id', ['', '/replay'], { id: delivery.id }),
       ...under('/api/v1/dead-letters/:id', ['', '/replay'], { id: letter.id }),
