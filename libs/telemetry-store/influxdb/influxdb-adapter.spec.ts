@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NormalisedMessage, qualityFlags } from '#libs/contracts';
-import { createLogger, Metrics, ScriptedClock, systemClock } from '#libs/runtime';
+import { Metrics, ScriptedClock } from '#libs/runtime';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
 import {
   batchOf,
@@ -294,49 +294,6 @@ const unmodelled = (message: NormalisedMessage) => {
     expect(await one.positions()).toEqual([{ lane: 'bulk', partition: 0, position: 6, ...counts }]);
   });
 
-  it('tells a stage to come back while InfluxDB is away, and says so', async () => {
-    if (!server.process) return;
-    const own = await startServer('influxdb');
-    const store = await open({ url: own.url, settings: { INFLUX_WRITE_TIMEOUT_MS: '500' }, queryTimeoutMs: 500 });
-    const entry = (position: number) =>
-      batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart + position, values: { level: position } })], {
-        position,
-      });
-    const append = async (position: number) => {
-      for (;;) {
-        const stored = await store.append([entry(position)]).catch((error: { retryable: boolean }) => error);
-        if (Array.isArray(stored)) return;
-        expect(stored).toMatchObject({ retryable: true });
-      }
-    };
-    try {
-      await append(1);
-      own.process?.pause();
-      // A process of many threads stops a moment after the signal.
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      await expect(store.append([entry(2)])).rejects.toMatchObject({ status: 503, retryable: true });
-      await expect(store.latest(['d'])).rejects.toMatchObject({ status: 503 });
-      own.process?.resume();
-      await append(2);
-      await own.process?.kill();
-      await expect(store.append([entry(3)])).rejects.toMatchObject({ status: 503, retryable: true });
-      expect(await store.problem()).toMatch(/does not answer/);
-      const late = prepare({ url: own.url });
-      const started = late.start();
-      await new Promise((resolve) => setTimeout(resolve, 400));
-      await own.process?.start();
-      await started;
-      await append(3);
-      expect(await late.problem()).toBeUndefined();
-      const found = await late.range({ deviceKey: 'd', range: always, limit: 10 });
-      expect(found.map((one) => one.value)).toEqual([1, 2, 3]);
-    } finally {
-      await Promise.all(stores.splice(0).map((one) => one.stop()));
-      own.process?.resume();
-      await own.stop();
-    }
-  }, 60_000);
-
   it('counts the series of the database', async () => {
     const metrics = new Metrics();
     const store = await open({ metrics });
@@ -344,30 +301,6 @@ const unmodelled = (message: NormalisedMessage) => {
     await store.append([batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values })], { position: 1 })]);
     // Three of readings; one of frames, of positions, of days, of the device that is late and of the days it is late for.
     expect(await metrics.render()).toMatch(/telemetry_store_series 8\n/);
-  });
-
-  it('warns of a server that acknowledges before its disk has it', async () => {
-    if (!server.process) return;
-    const careless = await startServer('influxdb', ['wal-fsync-delay = "100ms"']);
-    const warnings: string[] = [];
-    const logger = createLogger('test', 'silent');
-    logger.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));
-    const store = testInfluxdbStore({ url: careless.url, database, logger });
-    try {
-      await store.start();
-      expect(warnings).toEqual([expect.stringMatching(/100ms.*before they are on disk/)]);
-    } finally {
-      await store.stop();
-      await careless.stop();
-    }
-  });
-
-  it('gives up waiting when it is stopped', async () => {
-    const store = testInfluxdbStore({ url: 'http://127.0.0.1:1', database, clock: systemClock });
-    const started = store.start();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await store.stop();
-    await expect(started).rejects.toMatchObject({ code: 'telemetry_store_unavailable' });
   });
 
   it('makes its database with long shards, and leaves one that is there as it is', async () => {
