@@ -21,6 +21,7 @@ import { Lockout } from './sessions/lockout.js';
 import { MeController } from './sessions/me.controller.js';
 import { SessionsController } from './sessions/sessions.controller.js';
 import { SessionsService } from './sessions/sessions.service.js';
+import { StreamWatch } from './stream-watch.js';
 import { TenantsController } from './tenants/tenants.controller.js';
 import { UsersController } from './users/users.controller.js';
 import { UsersService } from './users/users.service.js';
@@ -49,6 +50,7 @@ export class SecretBoxModule {}
     Passwords,
     Bootstrap,
     Authenticator,
+    StreamWatch,
     Lockout,
     SessionsService,
     UsersService,
@@ -67,6 +69,6 @@ export class SecretBoxModule {}
     { provide: APP_INTERCEPTOR, useClass: AuditInterceptor },
     { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
   ],
-  exports: [Authenticator, Bootstrap, Routes],
+  exports: [Authenticator, Bootstrap, Routes, StreamWatch],
 })
 export class AccessApiModule {}

@@ -1,14 +1,11 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Authenticator, bearerToken, type Principal, tenantScope } from '#libs/access';
-import { beginEventStream, CLOCK, type Clock, invalid, METRICS, type Metrics } from '#libs/runtime';
+import { type Principal, StreamWatch, tenantScope } from '#libs/access';
+import { beginEventStream, invalid, METRICS, type Metrics } from '#libs/runtime';
 import { AlertFeed } from './alert-feed.js';
 import { type AlertsConfig, alertsConfig } from './alerts.config.js';
 import { feedFull } from './alerts.errors.js';
 import type { OutboxRow } from './outbox.repository.js';
-
-/** With the authenticator's own memory this ends a stream within 5 s of its token. */
-const checkEveryMs = 2_500;
 
 /** Open `text/event-stream` answers, each bounded in what may wait for it, each ending with the token it came by. */
 export class AlertStreams {
@@ -18,9 +15,8 @@ export class AlertStreams {
 
   constructor(
     @Inject(AlertFeed) private readonly feed: AlertFeed,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(StreamWatch) private readonly watch: StreamWatch,
     @Inject(alertsConfig.KEY) private readonly config: AlertsConfig,
-    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(METRICS) metrics: Metrics,
   ) {
     this.clients = metrics.gauge('alerts_feed_clients', 'Live alert streams that are open.');
@@ -40,14 +36,14 @@ export class AlertStreams {
     const raw = reply.raw;
     let over = false;
     let leave: () => void = () => {};
-    const stopBeating = this.beat(principal, request, raw);
     raw.once('close', () => {
       over = true;
       leave();
-      stopBeating();
       this.clients.set(--this.count);
     });
     beginEventStream(reply);
+    const heartbeatMs = this.config.feedHeartbeatMs;
+    this.watch.over({ request, raw, principal, permission: 'alerts:read', heartbeatMs });
     try {
       const left = await this.feed.join(
         { tenantKey: tenantScope(principal), send: this.sender(raw), close: () => raw.end() },
@@ -68,37 +64,6 @@ export class AlertStreams {
       this.cutOff.inc();
       raw.destroy();
       return false;
-    };
-  }
-
-  /** Heartbeats, and the end of the stream when its token no longer holds. Returns the way to stop. */
-  private beat(principal: Principal, request: FastifyRequest, raw: FastifyReply['raw']): () => void {
-    const token = bearerToken(request.headers.authorization);
-    let silentSince = this.clock.now();
-    let stopped = false;
-    let cancel = () => {};
-    const check = async () => {
-      const now = token === undefined ? undefined : await this.authenticator.authenticate(token, principal.ip, false);
-      if (stopped) return;
-      const same = now?.permissions.has('alerts:read') && tenantScope(now) === tenantScope(principal);
-      if (!same) {
-        raw.end();
-        return;
-      }
-      if (this.clock.now() - silentSince >= this.config.feedHeartbeatMs) {
-        silentSince = this.clock.now();
-        raw.write(': alive\n\n');
-      }
-      next();
-    };
-    // A registry that does not answer ends the stream too: nobody watches on a token that cannot be checked.
-    const next = () => {
-      cancel = this.clock.after(checkEveryMs, () => void check().catch(() => raw.end()));
-    };
-    next();
-    return () => {
-      stopped = true;
-      cancel();
     };
   }
 }

@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { bearerToken, type Principal } from '#libs/access';
+import { type Principal, StreamWatch } from '#libs/access';
 import {
   beginEventStream,
   CLOCK,
@@ -15,21 +15,8 @@ import { type OverviewConfig, overviewConfig } from './overview.config.js';
 import { streamsFull } from './overview.errors.js';
 import { type Viewer, Viewers } from './viewers.js';
 
-/** With the authenticator's own memory this ends a stream within 5 s of its token. */
-const checkEveryMs = 2_500;
-
 /** What is new for a viewer, as events ready to be written; undefined where nothing is. */
 export type LiveTurn = (viewer: Viewer) => string | undefined;
-
-/** An open stream. */
-interface Live {
-  viewer: Viewer;
-  token: string | undefined;
-  raw: FastifyReply['raw'];
-  turn: LiveTurn;
-  checkedAt: number;
-  toldAt: number;
-}
 
 /**
  * Open `text/event-stream` answers that tell a state, not each of its changes: every tick what differs by then, and nothing
@@ -37,10 +24,11 @@ interface Live {
  */
 export class LiveStreams {
   private readonly clients;
-  private readonly open = new Set<Live>();
+  private readonly open = new Set<FastifyReply['raw']>();
 
   constructor(
     @Inject(Viewers) private readonly viewers: Viewers,
+    @Inject(StreamWatch) private readonly watch: StreamWatch,
     @Inject(overviewConfig.KEY) private readonly config: OverviewConfig,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(METRICS) metrics: Metrics,
@@ -52,7 +40,7 @@ export class LiveStreams {
       order: startOrder.api,
       start: async () => {},
       stop: async () => {
-        for (const { raw } of this.open) raw.end();
+        for (const raw of this.open) raw.end();
       },
     });
   }
@@ -64,46 +52,41 @@ export class LiveStreams {
     reply: FastifyReply,
     turnOf: (viewer: Viewer) => LiveTurn,
   ): Promise<void> {
-    const viewer = await this.viewers.admit(principal);
+    let viewer = await this.viewers.admit(principal);
     const turn = turnOf(viewer);
     const { raw } = reply;
     if (raw.destroyed) return;
     if (this.open.size >= this.config.streamClients) throw streamsFull(this.config.streamClients);
-    const now = this.clock.now();
-    const token = bearerToken(request.headers.authorization);
-    const live: Live = { viewer, token, raw, turn, checkedAt: now, toldAt: now };
-    this.open.add(live);
+    this.open.add(raw);
     this.clients.set(this.open.size);
     let cancel = () => {};
     raw.once('close', () => {
       cancel();
-      this.open.delete(live);
+      this.open.delete(raw);
       this.clients.set(this.open.size);
     });
     beginEventStream(reply);
-    const tick = async () => {
-      // A registry that does not answer ends the stream too: nobody watches on a token that cannot be checked.
-      const goesOn = await this.tick(live).catch(() => false);
-      if (!goesOn) raw.end();
-      else if (this.open.has(live)) cancel = this.clock.after(this.config.tickMs, () => void tick());
+    this.watch.over({
+      request,
+      raw,
+      principal,
+      permission: 'devices:read',
+      heartbeatMs: this.config.heartbeatMs,
+      renewed: async (now) => {
+        viewer = await this.viewers.admit(now);
+      },
+    });
+    const tick = () => {
+      try {
+        const news = raw.writableLength > this.config.streamBufferBytes ? undefined : turn(viewer);
+        if (news !== undefined) raw.write(news);
+      } catch {
+        // The reader comes back by itself, and is told then what is the matter.
+        raw.end();
+        return;
+      }
+      if (this.open.has(raw)) cancel = this.clock.after(this.config.tickMs, tick);
     };
-    await tick();
-  }
-
-  /** False where the stream has to end. */
-  private async tick(live: Live): Promise<boolean> {
-    const now = this.clock.now();
-    if (now - live.checkedAt >= checkEveryMs) {
-      const viewer = await this.viewers.renew(live.viewer, live.token);
-      if (!viewer) return false;
-      live.viewer = viewer;
-      live.checkedAt = now;
-    }
-    if (!this.open.has(live) || live.raw.writableLength > this.config.streamBufferBytes) return true;
-    const news = live.turn(live.viewer);
-    if (news === undefined && now - live.toldAt < this.config.heartbeatMs) return true;
-    live.raw.write(news ?? ': alive\n\n');
-    live.toldAt = now;
-    return true;
+    tick();
   }
 }

@@ -1,11 +1,10 @@
 import { Inject } from '@nestjs/common';
-import { Authenticator, type Principal, tenantScope } from '#libs/access';
+import { type Principal, tenantScope } from '#libs/access';
 import { type Sight, VisibleDevices } from '#libs/devices';
 import type { FleetGroup } from './fleet/fleet-table.js';
 
 /** Somebody who looks, with what they may see as of the moment they were admitted. */
 export interface Viewer {
-  principal: Principal;
   /** The same for all who see the same. */
   scope: string;
   tenantKey: string | undefined;
@@ -19,12 +18,9 @@ export interface Viewer {
   runsPlatform: boolean;
 }
 
-/** Who may look, and for how long: a live stream lasts no longer than the token it came by, and sees what that sees now. */
+/** Who may look, and at what. */
 export class Viewers {
-  constructor(
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
-    @Inject(VisibleDevices) private readonly devices: VisibleDevices,
-  ) {}
+  constructor(@Inject(VisibleDevices) private readonly devices: VisibleDevices) {}
 
   async admit(principal: Principal): Promise<Viewer> {
     const tenantKey = tenantScope(principal);
@@ -32,7 +28,6 @@ export class Viewers {
     const readsDiscards = principal.permissions.has('dead_letters:read');
     const runsPlatform = tenantKey === undefined && principal.permissions.has('system:read');
     return {
-      principal,
       // What a tenant's people see differs by these rights alone: grants are the tenant's.
       scope: JSON.stringify([tenantKey ?? '*', readsAlerts, readsDiscards, runsPlatform]),
       tenantKey,
@@ -42,13 +37,5 @@ export class Viewers {
       readsDiscards,
       runsPlatform,
     };
-  }
-
-  /** The viewer as of now; undefined where the token does not let them look any more. */
-  async renew(viewer: Viewer, token: string | undefined): Promise<Viewer | undefined> {
-    const { principal } = viewer;
-    const now = token === undefined ? undefined : await this.authenticator.authenticate(token, principal.ip, false);
-    if (!now?.permissions.has('devices:read') || tenantScope(now) !== viewer.tenantKey) return undefined;
-    return await this.admit(now);
   }
 }

@@ -1,20 +1,11 @@
 import { Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { bearerToken, type Principal } from '#libs/access';
-import type { Sight } from '#libs/devices';
-import { beginEventStream, CLOCK, type Clock, METRICS, type Metrics } from '#libs/runtime';
-import { FeedPasses } from './feed-passes.js';
+import { type Principal, StreamWatch } from '#libs/access';
+import { VisibleDevices } from '#libs/devices';
+import { beginEventStream, METRICS, type Metrics } from '#libs/runtime';
 import { type FeedListener, ReadingFeed } from './reading-feed.js';
 import { type ReadingsConfig, readingsConfig } from './readings.config.js';
 import { feedFull } from './readings.errors.js';
-
-/** With the authenticator's own memory this ends a stream within 5 s of its token. */
-const checkEveryMs = 2_500;
-
-interface Watcher {
-  principal: Principal;
-  sees: Sight;
-}
 
 /** Open `text/event-stream` answers, each bounded in what may wait for it, each ending with the token it came by. */
 export class ReadingStreams {
@@ -24,9 +15,9 @@ export class ReadingStreams {
 
   constructor(
     @Inject(ReadingFeed) private readonly feed: ReadingFeed,
-    @Inject(FeedPasses) private readonly passes: FeedPasses,
+    @Inject(VisibleDevices) private readonly devices: VisibleDevices,
+    @Inject(StreamWatch) private readonly watch: StreamWatch,
     @Inject(readingsConfig.KEY) private readonly config: ReadingsConfig,
-    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(METRICS) metrics: Metrics,
   ) {
     this.clients = metrics.gauge('readings_feed_clients', 'Live streams of readings that are open.');
@@ -40,18 +31,27 @@ export class ReadingStreams {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
-    const watcher: Watcher = { principal, sees: await this.passes.admit(principal) };
+    let sees = await this.devices.sight(principal);
     const { raw } = reply;
     if (raw.destroyed) return;
     if (this.count >= this.config.feedClients) throw feedFull(this.config.feedClients);
     this.clients.set(++this.count);
     beginEventStream(reply);
-    const leave = this.feed.join({ wants: (device) => wants(device) && watcher.sees(device), send: this.sender(raw) });
-    const stopBeating = this.beat(watcher, bearerToken(request.headers.authorization), raw);
+    const leave = this.feed.join({ wants: (device) => wants(device) && sees(device), send: this.sender(raw) });
     raw.once('close', () => {
       leave();
-      stopBeating();
       this.clients.set(--this.count);
+    });
+    this.watch.over({
+      request,
+      raw,
+      principal,
+      permission: 'readings:read',
+      heartbeatMs: this.config.feedHeartbeatMs,
+      // Grants come and go.
+      renewed: async (now) => {
+        sees = await this.devices.sight(now);
+      },
     });
   }
 
@@ -67,36 +67,6 @@ export class ReadingStreams {
       if (skipped > 0) raw.write(`event: skipped\ndata: {"events":${skipped}}\n\n`);
       skipped = 0;
       raw.write(`event: readings\ndata: ${JSON.stringify(view)}\n\n`);
-    };
-  }
-
-  /** Heartbeats, fresh grants, and the end of the stream when its token no longer holds. Returns the way to stop. */
-  private beat(watcher: Watcher, token: string | undefined, raw: FastifyReply['raw']): () => void {
-    let silentSince = this.clock.now();
-    let stopped = false;
-    let cancel = () => {};
-    const check = async () => {
-      const sees = await this.passes.renew(watcher.principal, token);
-      if (stopped) return;
-      if (!sees) {
-        raw.end();
-        return;
-      }
-      watcher.sees = sees;
-      if (this.clock.now() - silentSince >= this.config.feedHeartbeatMs) {
-        silentSince = this.clock.now();
-        raw.write(': alive\n\n');
-      }
-      next();
-    };
-    // A registry that does not answer ends the stream too: nobody watches on a token that cannot be checked.
-    const next = () => {
-      cancel = this.clock.after(checkEveryMs, () => void check().catch(() => raw.end()));
-    };
-    next();
-    return () => {
-      stopped = true;
-      cancel();
     };
   }
 }

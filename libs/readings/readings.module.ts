@@ -2,7 +2,6 @@ import { Module } from '@nestjs/common';
 import { AccessApiModule } from '#libs/access';
 import { DevicesModule } from '#libs/devices';
 import { configProvider } from '#libs/runtime';
-import { FeedPasses } from './feed-passes.js';
 import { FramesController } from './frames.controller.js';
 import { FramesService } from './frames.service.js';
 import { MissingReadings } from './missing-readings.js';
@@ -28,14 +27,6 @@ export class ReadingsStageModule {}
 @Module({
   imports: [AccessApiModule, DevicesModule],
   controllers: [ReadingFeedController, ReadingsController, FramesController],
-  providers: [
-    configProvider(readingsConfig),
-    ReadingDays,
-    ReadingsService,
-    FramesService,
-    ReadingFeed,
-    FeedPasses,
-    ReadingStreams,
-  ],
+  providers: [configProvider(readingsConfig), ReadingDays, ReadingsService, FramesService, ReadingFeed, ReadingStreams],
 })
 export class ReadingsApiModule {}
