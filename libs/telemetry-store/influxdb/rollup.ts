@@ -1,22 +1,9 @@
 import { hourMs } from '../series-plan.js';
+import type { StoredRollup } from '../stored-part.js';
 import type { TimeRange } from '../telemetry-store.port.js';
 
 /** What series need to know of readings of one device's metric that follow each other, or of a single one. */
-export interface Rollup {
-  /** When it begins, epoch milliseconds. */
-  at: number;
-  /** Readings that a rule may judge. */
-  readings: number;
-  /** Of these, numbers and booleans; where there is none, all below means nothing. */
-  numbers: number;
-  total: number;
-  least: number;
-  greatest: number;
-  opening: number;
-  closing: number;
-  /** A counter's growth from the first number to the last; 0 of a single one. */
-  growth: number;
-}
+export type Rollup = Omit<StoredRollup, 'resolution' | 'deviceKey' | 'metric'>;
 
 /** The roll-up of a single reading; `value` is undefined for a text or an object, which is counted only. */
 export function rollupOf(at: number, value: number | undefined): Rollup {
