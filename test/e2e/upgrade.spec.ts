@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiClient } from '../platform/api-client.js';
 import { eventually } from '../platform/eventually.js';
 import { PlatformProcess } from '../platform/platform-process.js';
+import { settledReconciliation } from '../platform/reconciliation.js';
 import { WebhookDesk } from '../platform/webhook-desk.js';
 import { type Recorded, unpackDataDir } from '../upgrade/packed-data-dir.js';
 
@@ -26,14 +27,6 @@ const livingFields = ['presence', 'updatedAt', 'revision'];
 
 interface Items<T = { id: string }> {
   items: T[];
-}
-
-interface Reconciliation {
-  acknowledged: number;
-  stored: number;
-  deadLettered: number;
-  inFlight: number;
-  difference: number;
 }
 
 describe('a DATA_DIR of the first release, killed in a burst, after this one was killed again and again upgrading it', () => {
@@ -82,18 +75,6 @@ describe('a DATA_DIR of the first release, killed in a burst, after this one was
     expect(cutOff).toBeGreaterThan(1);
   }
 
-  /** All messages that were acknowledged are accounted for. */
-  async function settled(): Promise<Reconciliation> {
-    return await eventually(
-      async () => {
-        const found = await get<Reconciliation>('/reconciliation');
-        return found.inFlight === 0 ? found : undefined;
-      },
-      'nothing in flight',
-      60_000,
-    );
-  }
-
   async function valuesOf(id: string): Promise<number[]> {
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
     const { items } = await get<Items<{ value: number }>>(
@@ -113,7 +94,7 @@ describe('a DATA_DIR of the first release, killed in a burst, after this one was
 
   it('has every reading that was acknowledged, once', async () => {
     expect(Object.values(before.acknowledged).flat().length).toBeGreaterThan(3_000);
-    const { acknowledged, stored, deadLettered, difference } = await settled();
+    const { acknowledged, stored, deadLettered, difference } = await settledReconciliation(api);
     expect({ difference, sum: stored + deadLettered }).toEqual({ difference: 0, sum: acknowledged });
     await expectEverything();
   }, 120_000);
@@ -160,12 +141,12 @@ describe('a DATA_DIR of the first release, killed in a burst, after this one was
       });
       expect(response.status).toBe(202);
     }
-    const sofar = await settled();
+    const sofar = await settledReconciliation(api);
     expect(sofar.difference).toBe(0);
     expect(await platform.stop()).toBe(0);
     await start();
     expect(streamFormat()).toBe(2);
-    expect(await settled()).toEqual({ ...sofar, at: expect.any(String) });
+    expect(await settledReconciliation(api)).toEqual({ ...sofar, at: expect.any(String) });
     await expectEverything([value]);
   }, 240_000);
 });

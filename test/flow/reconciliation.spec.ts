@@ -5,17 +5,7 @@ import { loseEntry, openTestStream } from '#libs/stream/testing';
 import { ApiClient } from '../platform/api-client.js';
 import { eventually } from '../platform/eventually.js';
 import { PlatformProcess } from '../platform/platform-process.js';
-
-interface Reconciliation {
-  acknowledged: number;
-  stored: number;
-  deadLettered: number;
-  inFlight: number;
-  difference: number;
-  deadLetteredBy: { rejected: number; unstorable: number; givenUp: number };
-  summary: { zh: string; en: string };
-  places: { lane: string; partition: number; difference: number; missingFrom: { raw: number } }[];
-}
+import { type Reconciliation, settledReconciliation } from '../platform/reconciliation.js';
 
 const partitions = 16;
 const devices = 8;
@@ -41,15 +31,7 @@ afterAll(() => platform?.remove(), 60_000);
 
 const told = () => promised.good + promised.again + promised.bad;
 const reconciliation = (query = '') => api.call<Reconciliation>('GET', `/api/v1/reconciliation${query}`);
-const settled = () =>
-  eventually(
-    async () => {
-      const now = await reconciliation();
-      return now.inFlight === 0 ? now : undefined;
-    },
-    'the end of what is in flight',
-    60_000,
-  );
+const settled = () => settledReconciliation(api);
 
 /** Good, repeated and bad messages of one device, one after the other, until the platform is gone. */
 async function report(id: string, seconds: number): Promise<void> {
