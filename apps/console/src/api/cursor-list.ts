@@ -1,5 +1,5 @@
 import { computed, ref, shallowRef } from 'vue';
-import { type ApiProblem, asProblem } from './problem.js';
+import { useLoading } from './loading.js';
 
 export interface CursorPage<T> {
   items: T[];
@@ -8,33 +8,25 @@ export interface CursorPage<T> {
 
 /**
  * A list that the platform gives page by page. One page is held at a time, so memory stays as it is however long the list;
- * the way back is the cursors that led here. The newest request wins: an answer that was overtaken is dropped.
+ * the way back is the cursors that led here.
  */
-export function useCursorList<T>(load: (cursor: string | undefined) => Promise<CursorPage<T>>) {
+export function useCursorList<T>(read: (cursor: string | undefined) => Promise<CursorPage<T>>) {
   const items = shallowRef<T[]>([]);
-  const loading = ref(false);
-  const problem = shallowRef<ApiProblem | undefined>();
   /** Cursors of the pages up to this one; the first page has none. */
   const trail = shallowRef<(string | undefined)[]>([undefined]);
   const next = ref<string | null>(null);
-  let newest = 0;
-
-  async function show(way: (string | undefined)[]): Promise<void> {
-    const turn = ++newest;
-    loading.value = true;
-    try {
-      const page = await load(way.at(-1));
-      if (turn !== newest) return;
+  const {
+    loading,
+    problem,
+    load: show,
+  } = useLoading(
+    async (way: (string | undefined)[]) => ({ way, page: await read(way.at(-1)) }),
+    ({ way, page }) => {
       items.value = page.items;
       next.value = page.nextCursor;
       trail.value = way;
-      problem.value = undefined;
-    } catch (error) {
-      if (turn === newest) problem.value = asProblem(error);
-    } finally {
-      if (turn === newest) loading.value = false;
-    }
-  }
+    },
+  );
 
   return {
     items,

@@ -2,29 +2,20 @@ import { ref, shallowRef } from 'vue';
 import { api, ask, type Schemas } from '../../api/client.js';
 import type { StreamState } from '../../api/event-stream.js';
 import { useLive } from '../../api/live.js';
-import { type ApiProblem, asProblem } from '../../api/problem.js';
+import { useLoading } from '../../api/loading.js';
 
 export type Overview = Schemas['OverviewView'];
 
 /** The overview, and whether it is live. */
 export function useOverview() {
   const view = shallowRef<Overview>();
-  const problem = shallowRef<ApiProblem>();
   const state = ref<StreamState>('connecting');
-  const loading = ref(true);
-
-  async function load(): Promise<void> {
-    loading.value = true;
-    try {
-      view.value = await ask(api.GET('/api/v1/overview'));
-      problem.value = undefined;
-    } catch (error) {
-      // Once the live stream has told, a question that failed matters no more.
-      if (!view.value) problem.value = asProblem(error);
-    } finally {
-      loading.value = false;
-    }
-  }
+  const { loading, problem, load, drop } = useLoading(
+    () => ask(api.GET('/api/v1/overview')),
+    (found) => {
+      view.value = found;
+    },
+  );
 
   useLive({
     path: '/api/v1/overview/stream',
@@ -32,7 +23,8 @@ export function useOverview() {
       const latest = events.findLast(({ type }) => type === 'overview');
       if (!latest) return;
       view.value = JSON.parse(latest.data) as Overview;
-      problem.value = undefined;
+      // A question that is under way, or failed, matters no more.
+      drop();
     },
     onState: (now) => {
       state.value = now;

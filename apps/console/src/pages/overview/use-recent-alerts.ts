@@ -1,6 +1,6 @@
-import { onScopeDispose, type Ref, ref, shallowRef, watch } from 'vue';
+import { onScopeDispose, type Ref, shallowRef, watch } from 'vue';
 import { api, ask, type Schemas } from '../../api/client.js';
-import { type ApiProblem, asProblem } from '../../api/problem.js';
+import { useLoading } from '../../api/loading.js';
 import { can } from '../../api/session.js';
 import type { Overview } from './use-overview.js';
 
@@ -15,21 +15,14 @@ const refreshMs = 500;
  */
 export function useRecentAlerts(view: Ref<Overview | undefined>, limit: number) {
   const alerts = shallowRef<RecentAlert[]>([]);
-  const problem = shallowRef<ApiProblem>();
-  const loading = ref(can('alerts:read'));
   let waiting: ReturnType<typeof setTimeout> | undefined;
-
-  async function load(): Promise<void> {
-    try {
-      const query = { status: ['open', 'acknowledged'] as ('open' | 'acknowledged')[], limit };
-      alerts.value = (await ask(api.GET('/api/v1/alerts', { params: { query } }))).items;
-      problem.value = undefined;
-    } catch (error) {
-      problem.value = asProblem(error);
-    } finally {
-      loading.value = false;
-    }
-  }
+  const query = { status: ['open', 'acknowledged'] as ('open' | 'acknowledged')[], limit };
+  const { loading, problem, load } = useLoading(
+    () => ask(api.GET('/api/v1/alerts', { params: { query } })),
+    ({ items }) => {
+      alerts.value = items;
+    },
+  );
 
   if (can('alerts:read')) {
     void load();
