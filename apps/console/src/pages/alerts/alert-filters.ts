@@ -1,12 +1,12 @@
+import { type Severity, severities } from '../../parts/vocabulary.js';
+
 export const alertStatuses = ['open', 'acknowledged', 'cleared'] as const;
-export const alertSeverities = ['critical', 'major', 'minor', 'warning', 'info'] as const;
 export type AlertStatus = (typeof alertStatuses)[number];
-export type AlertSeverity = (typeof alertSeverities)[number];
 
 /** What the list of alerts is limited to. It lives in the address, so that it can be kept, sent and gone back to. */
 export interface AlertFilters {
   status: AlertStatus[];
-  severity: AlertSeverity[];
+  severity: Severity[];
   device: string;
   rule: string;
   /** Only what I see to. */
@@ -41,7 +41,7 @@ export function filtersOf(query: Query): AlertFilters {
   const status = several('status', alertStatuses);
   return {
     status: text('status') === 'all' ? [] : status.length > 0 ? status : inbox.status,
-    severity: several('severity', alertSeverities),
+    severity: several('severity', severities),
     device: text('device'),
     rule: text('rule'),
     mine: text('mine') === '1',

@@ -1,9 +1,7 @@
 import { type Duration, durationOf, millisecondsOf } from '../../parts/duration.js';
+import type { Severity } from '../../parts/vocabulary.js';
 import { fieldsOf, type Operator, type RuleField, type RuleKind } from './rule-fields.js';
 import { type Scalar, scalarOf, textOf } from './scalar-text.js';
-
-export const severities = ['critical', 'major', 'minor', 'warning', 'info'] as const;
-export type Severity = (typeof severities)[number];
 
 /** A condition as it is written: values are texts, several of them only with `==` and `!=`. */
 export interface ConditionForm {

@@ -1,7 +1,7 @@
+import { severities } from '../vocabulary.js';
 import { graticule } from './graticule.js';
 import { hullOf } from './hull.js';
 import type { MapFleet } from './map-fleet.js';
-import { severities } from './severities.js';
 import { countLabel, type Spot, toneOf } from './spots.js';
 import { placeOf, type WorldBox, type WorldPoint } from './world.js';
 

@@ -1,5 +1,5 @@
 import type { components } from '../../api/schema.js';
-import { severities } from './severities.js';
+import { severities } from '../vocabulary.js';
 import { type WorldPoint, worldOf } from './world.js';
 
 /** How a device is doing, by index. */

@@ -1,5 +1,5 @@
+import { severities } from '../vocabulary.js';
 import { deviceStates, type MapFleet } from './map-fleet.js';
-import { severities } from './severities.js';
 import type { WorldBox } from './world.js';
 
 /** What is drawn in one place: a device, or several that would lie on each other. */
