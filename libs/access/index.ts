@@ -3,7 +3,6 @@ export * from './access.decorators.js';
 export { AccessApiModule, SecretBoxModule } from './access.module.js';
 export { AuditLog } from './audit/audit-log.js';
 export type { AuditEntry } from './audit/audit-record.js';
-export { Authenticator } from './authenticator.js';
 export { Bootstrap } from './bootstrap.js';
 export { configureHttp } from './http/configure-http.js';
 export * from './principal.js';
