@@ -3,6 +3,7 @@ import { daysOfRows } from './late-days.js';
 import { late, type Part, type Parts } from './parts.js';
 import { bestFirst, identity } from './reading-query.js';
 import { type PartKind, partColumns, sortOrder, timeColumn } from './schema.js';
+import { transaction } from './transaction.js';
 
 /** A merge of more rows would take memory and time out of proportion: such days keep several sorted parts. */
 const maxMergeRows = 8_000_000;
@@ -116,8 +117,7 @@ export class Compaction {
 
   private async replace(kind: PartKind, inputs: readonly Part[], outputs: readonly Output[]): Promise<void> {
     const made: Part[] = [];
-    await this.connection.run('BEGIN');
-    try {
+    await transaction(this.connection, async () => {
       for (const output of outputs) {
         const part = this.parts.describe(kind, output.day, 'sorted');
         Object.assign(part, { from: output.from, to: output.to, suspect: output.suspect });
@@ -131,11 +131,7 @@ export class Compaction {
         made.push(part);
       }
       for (const part of inputs) await this.parts.markObsolete(this.connection, part);
-      await this.connection.run('COMMIT');
-    } catch (error) {
-      await this.connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    });
     for (const part of inputs) part.state = 'obsolete';
     for (const part of made) this.parts.add(part);
     await this.drop();

@@ -3,6 +3,7 @@ import type { LatestMap } from './latest-map.js';
 import type { Parts } from './parts.js';
 import { addReading, RowBuffer, readingColumns } from './row-buffer.js';
 import { none, partColumns, readColumns } from './schema.js';
+import { transaction } from './transaction.js';
 
 /** The journal is rewritten when it has this many rows more than twice what lives. */
 const slackRows = 200_000;
@@ -78,21 +79,20 @@ export class LatestSnapshot {
   }
 
   private async append(changed: readonly number[], storedAt: number): Promise<void> {
-    await this.connection.run('BEGIN');
     try {
-      const appender = await this.connection.createAppender('latest');
-      const buffer = new RowBuffer('readings', readingColumns(), appender);
-      for (const [count, at] of changed.entries()) {
-        const found = this.latest.readChanged(at);
-        if (found) addReading(buffer, found.device, found.cell);
-        if (count % rowsPerTurn === rowsPerTurn - 1) await new Promise((resolve) => setImmediate(resolve));
-      }
-      buffer.flush();
-      buffer.close();
-      await this.connection.run(`UPDATE latest_mark SET stored_at = ${storedAt}`);
-      await this.connection.run('COMMIT');
+      await transaction(this.connection, async () => {
+        const appender = await this.connection.createAppender('latest');
+        const buffer = new RowBuffer('readings', readingColumns(), appender);
+        for (const [count, at] of changed.entries()) {
+          const found = this.latest.readChanged(at);
+          if (found) addReading(buffer, found.device, found.cell);
+          if (count % rowsPerTurn === rowsPerTurn - 1) await new Promise((resolve) => setImmediate(resolve));
+        }
+        buffer.flush();
+        buffer.close();
+        await this.connection.run(`UPDATE latest_mark SET stored_at = ${storedAt}`);
+      });
     } catch (error) {
-      await this.connection.run('ROLLBACK').catch(() => undefined);
       this.latest.restoreChanged(changed);
       throw error;
     }

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Day, DayCalendar } from '../day-calendar.js';
 import { columnsSql, type PartKind, readColumns, timeColumn } from './schema.js';
+import { transaction } from './transaction.js';
 
 /**
  * open: appended to. sealed: complete, in order of arrival. sorted: complete, by (device, metric, time) without duplicates.
@@ -79,8 +80,10 @@ export class Parts {
     const part = this.describe(kind, day?.name ?? late, 'open');
     // A late part is empty until a row widens it.
     if (day) Object.assign(part, { from: day.from, to: day.to });
-    await connection.run(`CREATE TABLE ${part.name} (${columnsSql(kind)})`);
-    await this.insert(connection, part);
+    await transaction(connection, async () => {
+      await connection.run(`CREATE TABLE ${part.name} (${columnsSql(kind)})`);
+      await this.insert(connection, part);
+    });
     this.add(part);
     return part;
   }

@@ -7,6 +7,7 @@ import { daysOfRows } from './late-days.js';
 import { late, type Part, type Parts } from './parts.js';
 import { daySql, hoursSql, singleReadingsSql, withinSql } from './rollup-sql.js';
 import { none, readColumns, rollupColumns, rollupTables } from './schema.js';
+import { transaction } from './transaction.js';
 
 /** After so many rows the rest waits for the next round. */
 const rowsPerRound = 8_000_000;
@@ -114,7 +115,7 @@ export class Rollups {
   async deleteBefore(cut: TimeOfResolution): Promise<void> {
     for (const resolution of rollupResolutions) {
       const before = Math.max(cut[resolution], this.keptFrom[resolution]);
-      await this.transaction(async () => {
+      await transaction(this.connection, async () => {
         await this.connection.run(`DELETE FROM ${rollupTables[resolution]} WHERE begins_at < ${before}::DOUBLE`);
         await this.connection.run(
           `UPDATE rollup_marks SET kept_from = ${before}::DOUBLE WHERE resolution = '${resolution}'`,
@@ -129,7 +130,7 @@ export class Rollups {
 
   /** Forgets all. */
   async clear(): Promise<void> {
-    await this.transaction(async () => {
+    await transaction(this.connection, async () => {
       for (const table of [...Object.values(rollupTables), 'rolled_days'])
         await this.connection.run(`DELETE FROM ${table}`);
       await this.connection.run(`UPDATE rollup_marks SET kept_from = ${none}, unsorted = 0`);
@@ -170,7 +171,7 @@ export class Rollups {
     const once =
       parts.length === 1 && parts[0]?.state === 'sorted' ? parts.map((p) => ({ ...p, suspect: false })) : parts;
     const made = { hour: 0, day: 0 };
-    await this.transaction(async () => {
+    await transaction(this.connection, async () => {
       for (const table of Object.values(rollupTables)) {
         await this.connection.run(`DELETE FROM ${table} WHERE ${withinSql('begins_at', [day])}`);
       }
@@ -232,7 +233,7 @@ export class Rollups {
       from = at;
     }
     if (unsorted < Math.min(rows, maxSortRows) / 4) return;
-    await this.transaction(async () => {
+    await transaction(this.connection, async () => {
       const where = `begins_at >= ${from}::DOUBLE`;
       await this.connection.run(`CREATE OR REPLACE TEMPORARY TABLE sorting AS SELECT * FROM ${table} WHERE ${where}`);
       await this.connection.run(`DELETE FROM ${table} WHERE ${where}`);
@@ -243,18 +244,6 @@ export class Rollups {
     this.unsorted[resolution] = 0;
     // Gives back the room of the rows that were deleted; not possible while another transaction writes, then the next one will do.
     await this.connection.run('CHECKPOINT').catch(() => undefined);
-  }
-
-  private async transaction<T>(task: () => Promise<T>): Promise<T> {
-    await this.connection.run('BEGIN');
-    try {
-      const result = await task();
-      await this.connection.run('COMMIT');
-      return result;
-    } catch (error) {
-      await this.connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
   }
 }
 

@@ -21,6 +21,7 @@ import { StoreExport } from './store-export.js';
 import { StoreFile } from './store-file.js';
 import { StoreImport } from './store-import.js';
 import type { QueryRequest, StoreOptions, StoreRequest } from './store-protocol.js';
+import { transaction } from './transaction.js';
 
 /** DuckDB and everything kept beside it, in the one thread that owns them. */
 export class StoreEngine {
@@ -154,11 +155,11 @@ async function prepare(connection: DuckDBConnection, timeZone: string): Promise<
     `SELECT count(*)::DOUBLE FROM duckdb_tables() WHERE NOT temporary`,
   )) as [[number]];
   if (tables === 0) {
-    await connection.run('BEGIN');
-    for (const sql of fixedTables) await connection.run(sql);
-    await connection.run(`INSERT INTO store VALUES (${storeFormat}, '${timeZone.replaceAll("'", '')}')`);
-    await connection.run(`INSERT INTO latest_mark VALUES (0, ${none})`);
-    await connection.run('COMMIT');
+    await transaction(connection, async () => {
+      for (const sql of fixedTables) await connection.run(sql);
+      await connection.run(`INSERT INTO store VALUES (${storeFormat}, '${timeZone.replaceAll("'", '')}')`);
+      await connection.run(`INSERT INTO latest_mark VALUES (0, ${none})`);
+    });
     await connection.run('CHECKPOINT');
   }
   const [formats, zones] = (await readColumns(connection, 'SELECT format, time_zone FROM store').catch(() => [
@@ -178,8 +179,8 @@ async function upgrade(connection: DuckDBConnection, found: number | undefined):
         `the telemetry store has format ${found ?? 'unknown'}; this release reads 1 to ${storeFormat}: run the release that wrote it, or move the folder away and rebuild from the stream`,
       );
     }
-    await connection.run('BEGIN');
-    for (const sql of [...statements, `UPDATE store SET format = ${format + 1}`]) await connection.run(sql);
-    await connection.run('COMMIT');
+    await transaction(connection, async () => {
+      for (const sql of [...statements, `UPDATE store SET format = ${format + 1}`]) await connection.run(sql);
+    });
   }
 }

@@ -14,6 +14,7 @@ import { addRollups, enterKept } from './rollup-copy.js';
 import type { Rollups } from './rollups.js';
 import { addReading, frameColumns, RowBuffer, readingColumns } from './row-buffer.js';
 import { cursorColumns, type PartKind, sourceOf } from './schema.js';
+import { transaction } from './transaction.js';
 
 /** Days filled at a time; one more, and the one filled longest ago is complete. */
 const maxOpenParts = 16;
@@ -72,7 +73,7 @@ export class StoreImport {
     const { parts, dictionary, writer } = this.state;
     const targets = new Map<Part, T[]>();
     for (const [day, rows] of days) targets.set(await this.partOf(kind, day, timeOf(kind, rows[0])), rows);
-    await this.transaction(async () => {
+    await transaction(this.connection, async () => {
       for (const [part, rows] of targets) await add(part, rows);
       await dictionary.save(this.connection);
       for (const part of targets.keys()) await parts.update(this.connection, part);
@@ -144,7 +145,7 @@ export class StoreImport {
 
   private async rollUp(rows: readonly StoredRollup[]): Promise<void> {
     const { dictionary, rollups } = this.state;
-    await this.transaction(async () => {
+    await transaction(this.connection, async () => {
       await addRollups(this.connection, rows, dictionary);
       await dictionary.save(this.connection);
     });
@@ -155,20 +156,9 @@ export class StoreImport {
   private async keep([kept]: readonly StoredKept[]): Promise<void> {
     if (!kept) return;
     const { parts, rollups, snapshot } = this.state;
-    await this.transaction(() => enterKept(this.connection, kept, parts));
+    await transaction(this.connection, () => enterKept(this.connection, kept, parts));
     await snapshot.deleteBefore(kept.reading);
     await rollups.load();
-  }
-
-  private async transaction(task: () => Promise<void>): Promise<void> {
-    await this.connection.run('BEGIN');
-    try {
-      await task();
-      await this.connection.run('COMMIT');
-    } catch (error) {
-      await this.connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
   }
 
   private async reach(positions: readonly StoredUpTo[]): Promise<void> {
