@@ -95,7 +95,7 @@ export class RulesStage implements ResettableStage {
     const listening = partition.listen(now, this.host.config.outageMs);
     if (listening) output.save(partition.listeningKey, listening);
     if (!partition.scanned) await this.scan(partition);
-    const horizon = now - (await this.host.behindMs(partition.lane, partition.partition));
+    const horizon = now - (await this.host.behindMs(partition));
     this.refreshChanged(partition, horizon, output, touched);
     const due = partition.wheel.take(horizon, duePerTick).filter(({ key, dueMs }) => {
       const device = partition.devices.peek(key);

@@ -1,7 +1,6 @@
 import { decodeNormalisedMessages } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
-import type { Entry, Source, StateChange, StreamLog } from '#libs/stream';
-import type { BacklogWatch } from './backlog-watch.js';
+import type { BacklogWatch, Entry, Source, StateChange, StreamLog } from '#libs/stream';
 import { ListeningClock } from './listening-clock.js';
 import type { PresenceConfig } from './presence.config.js';
 import { PresenceBook, presenceCauses } from './presence.js';

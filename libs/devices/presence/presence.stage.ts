@@ -1,7 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
+import { streams } from '#libs/contracts';
 import { CLOCK, type Clock } from '#libs/runtime';
 import {
+  BacklogWatch,
   type ResettableStage,
   type Source,
   STREAM,
@@ -9,7 +11,6 @@ import {
   type StageResult,
   type StreamLog,
 } from '#libs/stream';
-import { BacklogWatch } from './backlog-watch.js';
 import { type PresenceConfig, presenceConfig } from './presence.config.js';
 import { PresenceFleet } from './presence-fleet.js';
 import { PresencePartition } from './presence-partition.js';
@@ -28,7 +29,8 @@ export class PresenceStage implements ResettableStage {
     @Inject(PresenceFleet) private readonly fleet: PresenceFleet,
     @Inject(PresenceWriter) private readonly writer: PresenceWriter,
   ) {
-    this.backlogs = new BacklogWatch(stream, clock);
+    const stage = { stream: streams.readings, group: 'presence' };
+    this.backlogs = new BacklogWatch(stream, clock, stage, [{ stream: streams.raw, group: 'normaliser' }]);
     fleet.onChange((device) => this.partitions.get(placeOf(device))?.reconsider(device.key));
   }
 

@@ -1,14 +1,16 @@
-import { streams } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
-import type { Source, StreamLog } from '#libs/stream';
+import type { Lag, Source, StreamLog } from './stream.port.js';
 
 const freshMs = 900;
 
-/** What waits on the way from the gateway to one source of the presence stage. */
+/** A group that reads a stream. */
+export type Reader = Pick<Source, 'stream' | 'group'>;
+
+/** What waits on the way to a stage, in one partition of a lane. */
 export interface Backlog {
-  /** Age of the oldest entry that waits for the normaliser or for presence, in milliseconds. */
+  /** Age of the oldest entry that waits for any reader on the way, in milliseconds. */
   ageMs: number;
-  /** The position up to which presence has acknowledged. */
+  /** The position up to which the stage has acknowledged. */
   acknowledged: number;
 }
 
@@ -20,30 +22,33 @@ export class BacklogWatch {
   constructor(
     private readonly stream: StreamLog,
     private readonly clock: Clock,
+    private readonly stage: Reader,
+    /** Who reads before the stage, so that what it reads comes to be. */
+    private readonly before: readonly Reader[],
   ) {}
 
-  async of(source: Source): Promise<Backlog> {
+  async of(place: Pick<Source, 'lane' | 'partition'>): Promise<Backlog> {
     const now = this.clock.now();
     if (!this.asked || now - this.askedAt >= freshMs || now < this.askedAt) {
       this.askedAt = now;
-      this.asked = this.read(source.group);
+      this.asked = this.read();
       this.asked.catch(() => {
         this.asked = undefined;
       });
     }
-    return (await this.asked).get(placeOf(source)) ?? { ageMs: 0, acknowledged: 0 };
+    return (await this.asked).get(placeOf(place)) ?? { ageMs: 0, acknowledged: 0 };
   }
 
   /** As `of`, but fresh. */
-  async ask(source: Source): Promise<Backlog> {
-    return (await this.read(source.group)).get(placeOf(source)) ?? { ageMs: 0, acknowledged: 0 };
+  async ask(place: Pick<Source, 'lane' | 'partition'>): Promise<Backlog> {
+    return (await this.read()).get(placeOf(place)) ?? { ageMs: 0, acknowledged: 0 };
   }
 
-  private async read(group: string): Promise<Map<string, Backlog>> {
+  private async read(): Promise<Map<string, Backlog>> {
     const backlogs = new Map<string, Backlog>();
     for (const lag of await this.stream.lag()) {
-      const own = lag.stream === streams.readings && lag.group === group;
-      if (!own && !(lag.stream === streams.raw && lag.group === 'normaliser')) continue;
+      const own = isOf(lag, this.stage);
+      if (!own && !this.before.some((reader) => isOf(lag, reader))) continue;
       const backlog = backlogs.get(placeOf(lag)) ?? { ageMs: 0, acknowledged: 0 };
       backlog.ageMs = Math.max(backlog.ageMs, lag.ageMs);
       if (own) backlog.acknowledged = lag.acknowledged;
@@ -51,6 +56,10 @@ export class BacklogWatch {
     }
     return backlogs;
   }
+}
+
+function isOf(lag: Lag, { stream, group }: Reader): boolean {
+  return lag.stream === stream && lag.group === group;
 }
 
 function placeOf({ lane, partition }: Pick<Source, 'lane' | 'partition'>): string {
