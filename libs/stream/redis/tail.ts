@@ -21,9 +21,11 @@ export class Tail {
   private running = false;
   private begun: Promise<void> | undefined;
   private stopped = false;
+  /** Runs where it could not read, until it looks again; wake-ups wait for it. */
+  private retry: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly reader: Reader,
+    private readonly reader: Pick<Reader, 'tails' | 'readAfter'>,
     private readonly partitions: number,
     private readonly stream: string,
     private readonly listener: TailListener,
@@ -35,11 +37,12 @@ export class Tail {
     for (const place of places ?? this.places()) {
       if (place.stream === this.stream) this.pending.set(nameOf(place), place);
     }
-    void this.run();
+    if (this.retry === undefined) void this.run();
   }
 
   stop(): void {
     this.stopped = true;
+    clearTimeout(this.retry);
     this.pending.clear();
   }
 
@@ -51,13 +54,18 @@ export class Tail {
       await this.begun;
       while (this.pending.size > 0 && !this.stopped) await this.turn();
     } catch (error) {
-      if (!this.stopped) {
-        this.logger.warn({ err: error, stream: this.stream }, 'a tail could not read; it looks again');
-        setTimeout(() => this.stopped || this.wake(undefined), retryMs).unref();
-      }
+      if (!this.stopped) this.tryAgain(error);
     } finally {
       this.running = false;
     }
+  }
+
+  private tryAgain(error: unknown): void {
+    this.logger.warn({ err: error, stream: this.stream }, 'a tail could not read; it looks again');
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      this.wake(undefined);
+    }, retryMs).unref();
   }
 
   /** Asked before anything else of the connection: what is appended from now on comes after these positions. */
