@@ -2,7 +2,7 @@ import { type BenchEngines, type BenchedPlatform, openBenchedPlatform } from './
 import { type Bystanders, prepareFleet, watchBystanders } from './bystanders.js';
 import { measureIdle } from './idle.js';
 import { type LoadOutcome, runLoad } from './load.js';
-import { lagEntries, metricOf } from './scrape.js';
+import { metricOf, untilDrained } from './scrape.js';
 import { cpuSeconds, median, residentBytes, round } from './statistics.js';
 import { hasMosquitto, startBareBroker, startMosquitto, type Yardstick } from './yardsticks.js';
 
@@ -33,6 +33,12 @@ interface Round {
 
 /** Measures ingest against a bare broker under the same load, then counts every message in the store. */
 export async function benchIngest(options: IngestOptions): Promise<Record<string, unknown>> {
+  const loaded = await benchUnderLoad(options);
+  const idle = options.idleConnections > 0 ? await measureIdle(options) : {};
+  return { ...loaded, ...idle };
+}
+
+async function benchUnderLoad(options: IngestOptions): Promise<Record<string, unknown>> {
   const platform = await openBenchedPlatform(options.engines);
   try {
     await platform.start();
@@ -47,11 +53,10 @@ export async function benchIngest(options: IngestOptions): Promise<Record<string
     const rate = median(rounds.map((one) => one.platform));
     options.say(`half load, ${Math.round(rate / 2)} messages/s, with probes`);
     const half = await runHalfLoad(platform, fleet, promised, rate / 2, options);
-    const idle = options.idleConnections > 0 ? await measureIdle(platform, options) : {};
     fleet.desk.stop();
     options.say('counting what was stored');
     const stored = await platform.count(promised);
-    return { engines: options.engines, ...summary(rounds), ...half, ...idle, ...stored };
+    return { engines: options.engines, ...summary(rounds), ...half, ...stored };
   } finally {
     await platform.remove();
   }
@@ -182,19 +187,6 @@ async function runHalfLoad(
     halfPubackP99Ms: round(load.latencyMs.p99),
     ...seen,
   };
-}
-
-/** Not so often that the question becomes a part of the load. */
-const lookEveryMs = 100;
-
-/** Waits until no stage owes an entry; returns how long that took in milliseconds. */
-async function untilDrained(platform: BenchedPlatform): Promise<number> {
-  const started = performance.now();
-  while ((await lagEntries(platform)) > 0) {
-    if (performance.now() - started > 300_000) throw new Error('the stages did not catch up within 300 s');
-    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
-  }
-  return performance.now() - started;
 }
 
 function summary(rounds: readonly Round[]): Record<string, unknown> {

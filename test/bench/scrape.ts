@@ -18,3 +18,16 @@ function sumOf(text: string, name: string): number {
   }
   return sum;
 }
+
+/** Not so often that the question becomes a part of the load. */
+const lookEveryMs = 100;
+
+/** Waits until no stage owes an entry; returns how long that took in milliseconds. */
+export async function untilDrained(platform: BenchedPlatform): Promise<number> {
+  const started = performance.now();
+  while ((await lagEntries(platform)) > 0) {
+    if (performance.now() - started > 300_000) throw new Error('the stages did not catch up within 300 s');
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
+  return performance.now() - started;
+}
