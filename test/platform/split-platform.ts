@@ -87,6 +87,8 @@ export class SplitPlatform implements Platform {
     const make = async (name: string, role: string, portSetting: string, more: Record<string, string> = {}) => {
       const port = await freePort();
       const environment = {
+        // As deploy/ sets it.
+        NODE_OPTIONS: '--max-semi-space-size=128',
         ...engines.environment,
         DATA_DIR: join(folder, name),
         MASTER_KEY_FILE: join(folder, 'secrets', 'master.key'),
