@@ -109,10 +109,11 @@ export class DeviceDirectory {
     const canonical = canonicalDeviceId(id);
     const secretHash = createHash('sha256').update(secret).digest();
     let device = this.table.byId(canonical);
-    let right = device !== undefined && this.table.accepts(device, secretHash, this.host.clock.now());
+    const isRight = () => device !== undefined && this.host.clock.now() < this.table.goodUntil(device, secretHash);
+    let right = isRight();
     if ((!right || !mayConnect(device?.status ?? 'retired')) && deviceIdPattern.test(id)) {
       device = (await this.byIdLookups.ask(canonical)) ?? device;
-      right = device !== undefined && this.table.accepts(device, secretHash, this.host.clock.now());
+      right = isRight();
     }
     if (!device) return { kind: 'refused', reason: 'unknown_device' };
     if (!right) return { kind: 'refused', reason: 'wrong_secret' };
@@ -120,14 +121,13 @@ export class DeviceDirectory {
   }
 
   /**
-   * Whether a device that was accepted with the secret of this SHA-256 still would be: false once the secret has been
-   * rotated away or the device may not connect. From memory, without a look-up.
+   * Until when a device that was accepted with the secret of this SHA-256 still would be, in epoch milliseconds: infinite
+   * as long as nothing changes, a while where the secret has been rotated, 0 where the device may not connect with it. From
+   * memory, without a look-up.
    */
-  stillAccepts(key: string, secretHash: Uint8Array): boolean {
+  acceptedUntil(key: string, secretHash: Uint8Array): number {
     const device = this.table.byKey(key);
-    return (
-      device !== undefined && mayConnect(device.status) && this.table.accepts(device, secretHash, this.host.clock.now())
-    );
+    return device !== undefined && mayConnect(device.status) ? this.table.goodUntil(device, secretHash) : 0;
   }
 
   /** Calls `listener` with each device that is new or changed from now on, not with those loaded at start. Returns the way to stop. */

@@ -86,16 +86,19 @@ export class DeviceTable {
     return this.replace(record, { ...record, expectedIntervalMs });
   }
 
-  /** Whether `secretHash` is the device's, or its previous one before that ran out; in constant time. */
-  accepts(device: KnownDevice, secretHash: Uint8Array, now: number): boolean {
+  /**
+   * Until when `secretHash` is good, in epoch milliseconds: without end where it is the device's, a while where it is the
+   * one before, 0 where it is neither; in constant time.
+   */
+  goodUntil(device: KnownDevice, secretHash: Uint8Array): number {
     const record = this.keys.get(device.key);
-    if (!record) return false;
+    if (!record) return 0;
     const start = (record.slot % hashesPerSlab) * hashBytes;
     const current = timingSafeEqual(this.slab(record.slot).subarray(start, start + hashBytes), secretHash);
     const previous = this.previous.get(record.slot);
-    if (!previous) return current;
-    const overlapped = timingSafeEqual(previous.secretHash, secretHash) && now < previous.until;
-    return current || overlapped;
+    const overlapped = previous !== undefined && timingSafeEqual(previous.secretHash, secretHash);
+    if (current) return Number.POSITIVE_INFINITY;
+    return overlapped ? previous.until : 0;
   }
 
   private replace(before: DeviceRecord | undefined, record: DeviceRecord): KnownDevice {

@@ -308,6 +308,24 @@ describe('connections', () => {
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
+  it('go on with a secret that has been rotated for as long as it is good, and end then', async () => {
+    const own = device();
+    const raw = await RawDevice.login(gateway.mqttPort, own);
+    const started = performance.now();
+    const [row] = await registry.database.select().from(devices).where(eq(devices.key, own.key));
+    await registry.database
+      .update(devices)
+      .set({
+        secretHash: Buffer.alloc(32),
+        previousSecretHash: row?.secretHash ?? null,
+        previousSecretUntil: new Date(Date.now() + 3_000),
+      })
+      .where(eq(devices.key, own.key));
+    await raw.ended();
+    expect(performance.now() - started).toBeGreaterThan(2_500);
+    expect(performance.now() - started).toBeLessThan(8_000);
+  });
+
   it('may subscribe to their own commands and to nothing else', async () => {
     const own = device();
     const raw = await RawDevice.login(gateway.mqttPort, own);

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DeviceDirectory, type KnownDevice, mayConnect } from '#libs/devices';
+import { DeviceDirectory, type KnownDevice } from '#libs/devices';
 import { CLOCK, type Clock } from '#libs/runtime';
 import { GatewayMetrics } from '../gateway-metrics.js';
 import { RawIntake } from '../raw-intake.js';
@@ -12,6 +12,8 @@ const sweepMs = 2_000;
 @Injectable()
 export class SessionTable {
   private readonly sessions = new Map<string, DeviceSession>();
+  /** Those that are to end without any further change: their secret is good for a while only. */
+  private readonly ending = new Set<DeviceSession>();
   private readonly unreleasedById = new Map<string, Set<number>>();
   private stopListening: () => void = () => undefined;
   private cancelSweep: () => void = () => undefined;
@@ -77,12 +79,13 @@ export class SessionTable {
     this.metrics.connected(1);
     this.intake.connection(session.device, 'connected');
     // What changed while it logged in.
-    if (!this.directory.stillAccepts(key, session.secretHash)) this.revoke(session);
+    this.judge(session);
   }
 
   closed(session: DeviceSession): void {
     if (!session.open) return;
     session.open = false;
+    this.ending.delete(session);
     const { key } = session.device;
     if (this.sessions.get(key) === session) this.sessions.delete(key);
     this.metrics.connected(-1);
@@ -92,14 +95,21 @@ export class SessionTable {
   private changed(device: KnownDevice): void {
     this.publishGate.registryChanged();
     const session = this.sessions.get(device.key);
-    if (session && (!mayConnect(device.status) || device.id !== session.client.id)) this.revoke(session);
+    if (session && device.id !== session.client.id) this.revoke(session);
+    else if (session) this.judge(session);
   }
 
   /** A rotated secret is good for a while, so its end comes without a change. */
   private sweep(): void {
-    for (const session of this.sessions.values()) {
-      if (!this.directory.stillAccepts(session.device.key, session.secretHash)) this.revoke(session);
-    }
+    for (const session of this.ending) this.judge(session);
+  }
+
+  /** Ends a session that could not log in again. */
+  private judge(session: DeviceSession): void {
+    const until = this.directory.acceptedUntil(session.device.key, session.secretHash);
+    if (until <= this.clock.now()) this.revoke(session);
+    else if (until < Number.POSITIVE_INFINITY) this.ending.add(session);
+    else this.ending.delete(session);
   }
 
   private revoke(session: DeviceSession): void {
