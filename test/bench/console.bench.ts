@@ -3,7 +3,7 @@ import { runMqttLoad } from '../../devices-sim/load/mqtt-load.js';
 import type { ConsoleWindow } from '../browser/console-browser.js';
 import { adminPassword, ConsoleScene } from '../browser/console-scene.js';
 import { registerDevices } from './bystanders.js';
-import { round } from './statistics.js';
+import { quantile, round } from './statistics.js';
 
 /** What the benchmark of the console is asked to do. */
 export interface ConsoleBenchOptions {
@@ -17,11 +17,14 @@ export interface ConsoleBenchOptions {
 
 const coldLoads = 5;
 const settleMs = 20_000;
+/** Detectors that alarm one after the other, and how long that may take. */
+const alarms = 30;
+const alarmsMs = 30_000;
 const mebibyte = 1_048_576;
 
 /**
  * How soon the console can be used after a cold load, and what a page left open under live updates costs: its heap after
- * a collection at the beginning and the end, and its longest frames.
+ * a collection at the beginning and the end, and its longest frames; and how soon a smoke alarm stands in the inbox.
  */
 export async function benchConsole(options: ConsoleBenchOptions): Promise<Record<string, unknown>> {
   const { say } = options;
@@ -69,7 +72,7 @@ async function leaveOpen(scene: ConsoleScene, options: ConsoleBenchOptions): Pro
     devices,
     window: 1,
     qos: 1,
-    durationMs: seconds * 1_000 + settleMs,
+    durationMs: seconds * 1_000 + settleMs + alarmsMs,
     ratePerSecond,
     payload: (_device, sequence) => JSON.stringify({ seq: sequence, values: { 'metering.water.total': sequence } }),
   });
@@ -85,6 +88,8 @@ async function leaveOpen(scene: ConsoleScene, options: ConsoleBenchOptions): Pro
     say(`heap ${heaps.map((heap) => round(heap / mebibyte)).join(', ')} MiB`);
   }
   const frames = await framesOf(window);
+  say(`${alarms} smoke alarms under the same load`);
+  const alarmMs = await timeAlarms(scene, window);
   const { acknowledged, elapsedMs } = await load;
   return {
     page: path,
@@ -92,8 +97,25 @@ async function leaveOpen(scene: ConsoleScene, options: ConsoleBenchOptions): Pro
     updatesPerSecond: round(acknowledged / (elapsedMs / 1_000)),
     heapMiB: heaps.map((heap) => round(heap / mebibyte)),
     ...frames,
+    alarmMsP50: Math.round(quantile(alarmMs, 0.5)),
+    alarmMsMax: Math.round(Math.max(...alarmMs)),
     faults: window.faults,
   };
+}
+
+/** From each detector's publish until its alarm can be seen in the inbox, which was open before. */
+async function timeAlarms(scene: ConsoleScene, window: ConsoleWindow): Promise<number[]> {
+  await window.visit('/alerts');
+  const taken: number[] = [];
+  for (let number = 1; number <= alarms; number += 1) {
+    const detector = await scene.device(`alarming-${number}`, 'fire-detector');
+    const row = window.page.locator('.el-table__row', { hasText: detector.id }).first();
+    const started = performance.now();
+    void detector.tell({ fire: true, alarmKind: 'smoke', alarmPhase: 'alarm' });
+    await row.waitFor();
+    taken.push(performance.now() - started);
+  }
+  return taken;
 }
 
 /** Keeps how long each frame took, in buckets of a millisecond: the watching itself must not grow. */

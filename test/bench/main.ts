@@ -78,7 +78,8 @@ const benches: Readonly<Record<string, { usage: string; tells: string; run: () =
     console: {
       usage: '[--page /overview] [--seconds 300] [--devices 200] [--rate 200]',
       tells: `Opens the console in a real Chromium: milliseconds from a cold load until the first page can be used; then leaves a page open
-  under live readings and tells its JavaScript heap after a collection each minute, and how long its frames took.`,
+  under live readings and tells its JavaScript heap after a collection each minute, and how long its frames took; then how
+  long smoke alarms take from their publish to the inbox.`,
       run: async () => {
         // Only this one needs a browser, which production installs do not bring.
         const { benchConsole } = await import('./console.bench.js');
