@@ -1,5 +1,6 @@
 import { onScopeDispose, ref, shallowRef } from 'vue';
 import type { AlertEvent } from '../../api/alert-event.js';
+import { useThrottled } from '../../api/throttle.js';
 
 /** However much happens, the list is asked for again this often at most. */
 const refreshMs = 1_000;
@@ -12,25 +13,19 @@ const maxFresh = 200;
 export function useArrivals(refresh: () => Promise<void>) {
   const count = ref(0);
   const fresh = shallowRef<ReadonlySet<string>>(new Set());
-  let waiting: ReturnType<typeof setTimeout> | undefined;
+  const refreshSoon = useThrottled(() => void refresh(), refreshMs);
   let fading: ReturnType<typeof setTimeout> | undefined;
 
   function take(events: readonly AlertEvent[]): void {
     count.value += events.filter(({ kind }) => kind === 'raised').length;
     fresh.value = new Set([...fresh.value, ...events.map(({ alert }) => alert.id)].slice(-maxFresh));
-    waiting ??= setTimeout(() => {
-      waiting = undefined;
-      void refresh();
-    }, refreshMs);
+    refreshSoon();
     clearTimeout(fading);
     fading = setTimeout(() => {
       fresh.value = new Set();
       count.value = 0;
     }, freshMs);
   }
-  onScopeDispose(() => {
-    clearTimeout(waiting);
-    clearTimeout(fading);
-  });
+  onScopeDispose(() => clearTimeout(fading));
   return { count, fresh, take };
 }

@@ -1,21 +1,18 @@
-import { onScopeDispose, type Ref, shallowRef, watch } from 'vue';
+import { shallowRef, watch } from 'vue';
 import { api, ask, type Schemas } from '../../api/client.js';
 import { useLoading } from '../../api/loading.js';
 import { can } from '../../api/session.js';
-import type { Overview } from './use-overview.js';
+import { useThrottled } from '../../api/throttle.js';
+import { alertFeedState, onAlertEvents, startAlertFeed } from '../../app/alarm/alert-feed.js';
 
 export type RecentAlert = Schemas['AlertView'];
 
 /** However much happens, the list is asked for again this often at most. */
-const refreshMs = 500;
+const refreshMs = 1_000;
 
-/**
- * The newest alerts that are not cleared: asked for again whenever the live overview counts others. A browser has few
- * connections to one address, so there is no further stream for them.
- */
-export function useRecentAlerts(view: Ref<Overview | undefined>, limit: number) {
+/** The newest alerts that are not cleared: asked for again with each that the console's live stream tells of. */
+export function useRecentAlerts(limit: number) {
   const alerts = shallowRef<RecentAlert[]>([]);
-  let waiting: ReturnType<typeof setTimeout> | undefined;
   const query = { status: ['open', 'acknowledged'] as ('open' | 'acknowledged')[], limit };
   const { loading, problem, load } = useLoading(
     () => ask(api.GET('/api/v1/alerts', { params: { query } })),
@@ -25,17 +22,13 @@ export function useRecentAlerts(view: Ref<Overview | undefined>, limit: number) 
   );
 
   if (can('alerts:read')) {
+    const refresh = useThrottled(() => void load(), refreshMs);
     void load();
-    watch(
-      () => JSON.stringify(view.value?.alerts),
-      () => {
-        waiting ??= setTimeout(() => {
-          waiting = undefined;
-          void load();
-        }, refreshMs);
-      },
-    );
+    // The wall has no alarm of its own that would have.
+    startAlertFeed();
+    onAlertEvents(refresh);
+    // What may have happened while the stream was broken.
+    watch(alertFeedState, (state) => state === 'open' && refresh());
   }
-  onScopeDispose(() => clearTimeout(waiting));
   return { alerts, problem, loading, load };
 }

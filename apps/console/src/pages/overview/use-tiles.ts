@@ -45,7 +45,8 @@ export function useTiles(view: Ref<Overview | undefined>): ComputedRef<Tile[]> {
       tiles.push(tile('alerts', n(alerts.open.total), note, trend.openAlerts, alerts.unacknowledged.critical > 0));
     }
     const rate = flow.messagesPerSecond;
-    tiles.push(tile('messages', rate === null ? unknown : n(rate), t('overview.perSecond'), trend.messagesPerSecond));
+    const rateText = rate === null ? unknown : n(rate < 10 ? Math.round(rate * 10) / 10 : Math.round(rate));
+    tiles.push(tile('messages', rateText, t('overview.perSecond'), trend.messagesPerSecond));
     if (flow.discards !== null && trend.discards) {
       const lastHour = sumOf(trend.discards);
       const note = t('overview.everDiscarded', { count: n(flow.discards) });
