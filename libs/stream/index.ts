@@ -1,4 +1,4 @@
-export { type Backlog, BacklogWatch } from './backlog-watch.js';
+export { BacklogWatch } from './backlog-watch.js';
 export * from './stage.js';
 export { streamConfig } from './stream.config.js';
 export * from './stream.errors.js';
