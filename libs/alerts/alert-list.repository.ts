@@ -1,7 +1,16 @@
 import { Inject } from '@nestjs/common';
-import { and, desc, eq, gte, inArray, lt, type SQL } from 'drizzle-orm';
+import { and, desc, eq, gte, inArray, like, lt, type SQL } from 'drizzle-orm';
 import { canonicalDeviceId } from '#libs/contracts';
-import { alerts, alertTimeline, DATABASE, type Database, devices, products, users } from '#libs/registry-db';
+import {
+  alerts,
+  alertTimeline,
+  DATABASE,
+  type Database,
+  devices,
+  installations,
+  products,
+  users,
+} from '#libs/registry-db';
 import type { AlertRow, TimelineRow } from './alert-rows.js';
 import type { AlertQuery } from './alerts.dto.js';
 
@@ -32,6 +41,9 @@ export class AlertListRepository {
       query.severity && inArray(alerts.severity, query.severity as AlertRow['severity'][]),
       query.rule === undefined ? undefined : eq(alerts.ruleKey, query.rule),
       query.device === undefined ? undefined : eq(devices.id, canonicalDeviceId(query.device)),
+      query.product === undefined ? undefined : eq(products.id, query.product),
+      query.domain === undefined ? undefined : eq(products.domain, query.domain),
+      query.area === undefined ? undefined : like(installations.areaCode, `${query.area}%`),
       query.from === undefined ? undefined : gte(alerts.openedAt, new Date(query.from)),
       query.to === undefined ? undefined : lt(alerts.openedAt, new Date(query.to)),
       query.assignee === undefined ? undefined : eq(alerts.assigneeKey, query.assignee),
@@ -82,6 +94,7 @@ export class AlertListRepository {
       .from(alerts)
       .leftJoin(devices, eq(devices.key, alerts.deviceKey))
       .leftJoin(products, eq(products.key, devices.productKey))
+      .leftJoin(installations, eq(installations.key, devices.installationKey))
       .where(where)
       .orderBy(desc(alerts.key))
       .limit(limit)

@@ -29,7 +29,13 @@ beforeAll(async () => {
   });
   fire = await api.createTenant('fire');
   water = await api.createTenant('water');
-  const seeded = await seedDevices(api.database, { tenantId: 'fire', product: 'fire-detector', count: 2 });
+  const seeded = await seedDevices(api.database, {
+    tenantId: 'fire',
+    product: 'fire-detector',
+    count: 2,
+    building: 'library',
+    areaCode: '520302',
+  });
   detector = seeded.devices[0] as { key: string; id: string };
   await api.database.insert(rules).values({
     key: ruleKey,
@@ -73,6 +79,28 @@ async function raise(change: Partial<Transition> = {}): Promise<string> {
 }
 
 describe('alerts over REST', () => {
+  it.each([
+    ['the product', 'product=fire-detector', 'product=water-meter'],
+    ['the domain', 'domain=fire', 'domain=water'],
+    ['the area', 'area=520302', 'area=520303'],
+    ['the beginning of the area', 'area=5203', 'area=5101'],
+  ])('are listed by %s of the device that raised them', async (_what, matching, other) => {
+    const id = await raise();
+    const idsOf = async (query: string) => {
+      const { body } = await api.call<{ items: Alert[] }>('GET', `/api/v1/alerts?limit=500&${query}`, {
+        token: fire.token,
+      });
+      return body.items.map((alert) => alert.id);
+    };
+    expect(await idsOf(matching)).toContain(id);
+    expect(await idsOf(other)).toEqual([]);
+  });
+
+  it('says what is wrong with an area', async () => {
+    const answer = await api.call('GET', '/api/v1/alerts?area=downtown', { token: fire.token });
+    expect(answer).toMatchObject({ status: 400 });
+  });
+
   it('is taken, discussed, given, and closed, with everybody by name', async () => {
     const id = await raise();
     const as = { token: fire.token };

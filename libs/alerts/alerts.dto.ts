@@ -1,6 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsArray, IsIn, IsNotEmpty, IsOptional, IsString, IsUUID, MaxLength, ValidateIf } from 'class-validator';
+import {
+  IsArray,
+  IsIn,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Matches,
+  MaxLength,
+  ValidateIf,
+} from 'class-validator';
 import { severities } from '#libs/contracts';
 import { IsInstant, PageQuery, pageOf } from '#libs/runtime';
 import { alertStatuses, timelineKinds } from './alert.js';
@@ -37,6 +47,23 @@ export class AlertQuery extends PageQuery {
   @IsString()
   @MaxLength(64)
   device?: string;
+
+  @ApiPropertyOptional({ description: 'Product of the device.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  product?: string;
+
+  @ApiPropertyOptional({ description: 'Domain of the product: water, parking, fire.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(32)
+  domain?: string;
+
+  @ApiPropertyOptional({ description: "Division code of the device's installation, or the beginning of one: 5203." })
+  @IsOptional()
+  @Matches(/^\d{2,6}$/)
+  area?: string;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Opened at or after.' })
   @IsOptional()

@@ -21,6 +21,8 @@ export interface SeedRequest {
   status?: DeviceStatus;
   /** Mounts all of them in one installation of this building. */
   building?: string;
+  /** Division code of that installation. */
+  areaCode?: string;
   expectedIntervalMs?: number;
   settings?: Readonly<Record<string, unknown>>;
 }
@@ -46,9 +48,13 @@ export async function seedDevices(database: Database, request: SeedRequest = {})
   if (!product) throw new Error(`No product to seed devices of has the id "${productId}".`);
   const installationKey = request.building === undefined ? undefined : v7();
   if (installationKey) {
-    await database
-      .insert(installations)
-      .values({ key: installationKey, tenantKey, name: request.building ?? '', building: request.building });
+    await database.insert(installations).values({
+      key: installationKey,
+      tenantKey,
+      name: request.building ?? '',
+      building: request.building,
+      areaCode: request.areaCode,
+    });
   }
   const prefix = request.prefix ?? `${productId}-${randomBytes(4).toString('hex')}-`;
   const made = Array.from({ length: request.count ?? 1 }, (_, n) => ({

@@ -8,6 +8,9 @@ describe('the filters of alerts', () => {
     ['one status', { status: ['cleared'] }, { status: 'cleared' }],
     ['severities', { severity: ['critical', 'major'] }, { severity: 'critical,major' }],
     ['a device', { device: 'smoke-1' }, { device: 'smoke-1' }],
+    ['a product', { product: 'water-meter' }, { product: 'water-meter' }],
+    ['a domain', { domain: 'fire' }, { domain: 'fire' }],
+    ['an area', { area: '5203' }, { area: '5203' }],
     ['a rule', { rule: 'fire-alarm' }, { rule: 'fire-alarm' }],
     ['what is mine', { mine: true }, { mine: '1' }],
     [
@@ -22,7 +25,7 @@ describe('the filters of alerts', () => {
   });
 
   it.each([
-    ['unknown words', { status: 'burning', severity: 'loud', from: 'yesterday', mine: 'yes' }],
+    ['unknown words', { status: 'burning', severity: 'loud', from: 'yesterday', mine: 'yes', area: 'downtown' }],
     ['empty words', { status: '', severity: null, device: null, from: '' }],
     ['lists', { status: ['x', 'open'], device: [null, 'a'] }],
   ])('take %s for nothing said', (_name, query) => {
@@ -31,6 +34,10 @@ describe('the filters of alerts', () => {
 
   it('become what the API takes', () => {
     expect(apiQueryOf(inbox, 'u1')).toEqual({ status: ['open', 'acknowledged'] });
-    expect(apiQueryOf({ ...inbox, status: [], mine: true }, 'u1')).toEqual({ assignee: 'u1' });
+    expect(apiQueryOf({ ...inbox, status: [], mine: true, domain: 'fire', area: '5203' }, 'u1')).toEqual({
+      assignee: 'u1',
+      domain: 'fire',
+      area: '5203',
+    });
   });
 });

@@ -8,6 +8,10 @@ export interface AlertFilters {
   status: AlertStatus[];
   severity: Severity[];
   device: string;
+  /** Of the device: its product, the product's domain, and the division code of where it is, or the beginning of one. */
+  product: string;
+  domain: string;
+  area: string;
   rule: string;
   /** Only what I see to. */
   mine: boolean;
@@ -21,11 +25,17 @@ export const inbox: AlertFilters = {
   status: ['open', 'acknowledged'],
   severity: [],
   device: '',
+  product: '',
+  domain: '',
+  area: '',
   rule: '',
   mine: false,
   from: '',
   to: '',
 };
+
+/** The filters that are a word, the same in the address and for the API. */
+const words = ['device', 'product', 'domain', 'area', 'rule', 'from', 'to'] as const;
 
 type Query = Record<string, string | null | (string | null)[] | undefined>;
 
@@ -43,6 +53,9 @@ export function filtersOf(query: Query): AlertFilters {
     status: text('status') === 'all' ? [] : status.length > 0 ? status : inbox.status,
     severity: several('severity', severities),
     device: text('device'),
+    product: text('product'),
+    domain: text('domain'),
+    area: /^\d{2,6}$/.test(text('area')) ? text('area') : '',
     rule: text('rule'),
     mine: text('mine') === '1',
     from: time('from'),
@@ -52,16 +65,13 @@ export function filtersOf(query: Query): AlertFilters {
 
 /** The filters as an address keeps them: only what differs from the inbox. */
 export function queryOf(filters: AlertFilters): Record<string, string> {
-  const { status, severity, device, rule, mine, from, to } = filters;
+  const { status, severity, mine } = filters;
   const query: Record<string, string> = {};
   if (status.length === 0) query.status = 'all';
   else if (status.join() !== inbox.status.join()) query.status = status.join(',');
   if (severity.length > 0) query.severity = severity.join(',');
-  if (device) query.device = device;
-  if (rule) query.rule = rule;
+  for (const word of words) if (filters[word]) query[word] = filters[word];
   if (mine) query.mine = '1';
-  if (from) query.from = from;
-  if (to) query.to = to;
   return query;
 }
 
@@ -70,10 +80,7 @@ export function apiQueryOf(filters: AlertFilters, me: string | undefined) {
   return {
     status: filters.status.length > 0 ? filters.status : undefined,
     severity: filters.severity.length > 0 ? filters.severity : undefined,
-    device: filters.device || undefined,
-    rule: filters.rule || undefined,
+    ...Object.fromEntries(words.flatMap((word) => (filters[word] ? [[word, filters[word]]] : []))),
     assignee: filters.mine ? me : undefined,
-    from: filters.from || undefined,
-    to: filters.to || undefined,
   };
 }
