@@ -33,6 +33,7 @@ async function open(settings: readonly string[], options: Partial<RedisStreamLog
         expect(error).toMatchObject({ code: 'stream_unavailable', retryable: true });
         return count;
       }
+      // The log looks once a second: what comes until then must fit into what it leaves to the stages.
       await new Promise((resolve) => setTimeout(resolve, 40));
     }
     throw new Error('it took everything');
@@ -56,10 +57,10 @@ async function open(settings: readonly string[], options: Partial<RedisStreamLog
   });
 
   it('ends for intake before it ends for stages, which go on and make room', async () => {
-    const { log, metrics, fill } = await open(['maxmemory 12mb']);
+    const { log, metrics, fill } = await open(['maxmemory 24mb']);
     const count = await fill();
     await until(() => log.problem() !== undefined);
-    expect(log.problem()).toMatch(/Redis uses \d+ of 12 MiB: nothing more is taken in/);
+    expect(log.problem()).toMatch(/Redis uses \d+ of 24 MiB: nothing more is taken in/);
     expect(await metrics.render()).toMatch(/stream_appends_refused_total\{reason="memory"\} [1-9]/);
     for (let upTo = 1; upTo <= count; upTo++) {
       await log.commit({
