@@ -10,10 +10,11 @@ import mqtt from 'mqtt';
 import { generate, type Packet } from 'mqtt-packet';
 import { seedDevices } from '#libs/devices/testing';
 import { devices } from '#libs/registry-db';
-import { freePort, serverOffer, startServer } from '#libs/runtime/testing';
+import { freePort, ownServerOffer, serverOffer, startServer } from '#libs/runtime/testing';
 import { BridgeScene, eventually, makeCertificate, storedDeadLetters } from '../testing/index.js';
 
 const offer = serverOffer('mosquitto');
+const own = ownServerOffer('mosquitto');
 const scene = new BridgeScene();
 
 beforeAll(async () => {
@@ -106,40 +107,42 @@ afterEach(() => scene.close(), 60_000);
       expect(await storedDeadLetters(scene.stream.log)).toEqual([]);
     });
 
-    it('waits for a cluster that is not there yet, and says so', async () => {
-      if (!scene.server.process) return;
-      await scene.server.process.kill();
+    (own.available ? it : it.skip)(`waits for a cluster that is not there yet, and says so: ${own.title}`, async () => {
+      await scene.server.process?.kill();
       const gateway = await scene.openBridge({ BRIDGE_CONNECTIONS: '2' });
       expect(await gateway.problem()).toMatch(/^2 of 2 connections to the MQTT cluster are down \(1, 2\)/);
       await eventually(async () => /ECONNREFUSED/.test((await gateway.problem()) ?? ''));
-      await scene.server.process.start();
+      await scene.server.process?.start();
       await eventually(async () => (await gateway.problem()) === undefined);
     });
 
-    it('speaks TLS with the name and password that the cluster wants, and says what is wrong', async () => {
-      if (!scene.server.process) return;
-      const secure = await startSecureCluster();
-      try {
-        const wrong: [Record<string, string>, RegExp][] = [
-          [{ BRIDGE_PASSWORD: 'wrong' }, /Not authorized|Bad username/i],
-          [{ BRIDGE_TLS_CA: secure.otherCa }, /certificate/],
-        ];
-        for (const [settings, problem] of wrong) {
-          const refused = await scene.openBridge({ ...secure.settings, ...settings });
-          await eventually(async () => problem.test((await refused.problem()) ?? ''));
+    (own.available ? it : it.skip)(
+      `speaks TLS with the name and password that the cluster wants, and says what is wrong: ${own.title}`,
+      async () => {
+        const secure = await startSecureCluster();
+        try {
+          const wrong: [Record<string, string>, RegExp][] = [
+            [{ BRIDGE_PASSWORD: 'wrong' }, /Not authorized|Bad username/i],
+            [{ BRIDGE_TLS_CA: secure.otherCa }, /certificate/],
+          ];
+          for (const [settings, problem] of wrong) {
+            const refused = await scene.openBridge({ ...secure.settings, ...settings });
+            await eventually(async () => problem.test((await refused.problem()) ?? ''));
+          }
+          const gateway = await scene.openReadyBridge(secure.settings);
+          const { BRIDGE_PASSWORD: password = '' } = secure.settings;
+          const client = await mqtt.connectAsync(secure.plainUrl, { username: 'gateway', password });
+          await client.publishAsync(scene.topicOf(0), 'secret', { qos: 1 });
+          await client.endAsync();
+          await eventually(async () => (await scene.payloads()).includes('secret'));
+          expect(await gateway.metric('bridge_connections')).toBe(4);
+        } finally {
+          await scene.stopGateways();
+          await secure.stop();
         }
-        const gateway = await scene.openReadyBridge(secure.settings);
-        const { BRIDGE_PASSWORD: password = '' } = secure.settings;
-        const client = await mqtt.connectAsync(secure.plainUrl, { username: 'gateway', password });
-        await client.publishAsync(scene.topicOf(0), 'secret', { qos: 1 });
-        await client.endAsync();
-        await eventually(async () => (await scene.payloads()).includes('secret'));
-        expect(await gateway.metric('bridge_connections')).toBe(4);
-      } finally {
-        await scene.stopGateways();
-        await secure.stop();
-      }
-    }, 60_000);
+      },
+      60_000,
+    );
 
     it('says that another gateway has its client id, where the cluster does', async () => {
       const cluster = await clusterThatEndsSessions(142);

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ownServerOffer } from '#libs/runtime/testing';
 import { entry, kept, sourceOf, until } from '../testing/contract-scene.js';
 import { describeStreamLog } from '../testing/describe-stream-log.js';
 import { testRedisLog } from '../testing/open-test-redis-stream.js';
 import { openLogAt } from './testing/open-log.js';
-import { ownRedisOffer, startTestCluster } from './testing/own-redis.js';
+import { startTestCluster } from './testing/test-cluster.js';
 
-const offer = ownRedisOffer();
+const offer = ownServerOffer('redis');
 
 (offer.available ? describe : describe.skip)(`on three nodes of ${offer.title} as a cluster`, () => {
   let cluster: { url: string; stop(): Promise<void> };

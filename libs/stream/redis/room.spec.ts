@@ -1,12 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Metrics } from '#libs/runtime';
-import { startServer } from '#libs/runtime/testing';
+import { ownServerOffer, startServer } from '#libs/runtime/testing';
 import { kept, owed, sourceOf, until } from '../testing/contract-scene.js';
 import { testRedisLog } from '../testing/open-test-redis-stream.js';
 import type { RedisStreamLogOptions } from './redis-stream-log.js';
-import { ownRedisOffer } from './testing/own-redis.js';
 
-const offer = ownRedisOffer();
+const offer = ownServerOffer('redis');
 const stops: (() => Promise<void>)[] = [];
 
 afterEach(async () => {

@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createLogger, type Logger } from '#libs/runtime';
-import { startServer } from '#libs/runtime/testing';
+import { ownServerOffer, startServer } from '#libs/runtime/testing';
 import { testRedisLog } from '../testing/open-test-redis-stream.js';
 import { warningsOf } from './server-check.js';
-import { ownRedisOffer } from './testing/own-redis.js';
 
-const offer = ownRedisOffer();
+const offer = ownServerOffer('redis');
 const stops: (() => Promise<void>)[] = [];
 
 afterEach(async () => {

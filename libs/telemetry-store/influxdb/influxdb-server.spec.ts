@@ -1,16 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLogger, systemClock } from '#libs/runtime';
-import { serverOffer, startServer } from '#libs/runtime/testing';
+import { ownServerOffer, startServer } from '#libs/runtime/testing';
 import { batchOf, dayStart, messageOf, testInfluxdbStore } from '#libs/telemetry-store/testing';
 
-const offer = serverOffer('influxdb');
+const offer = ownServerOffer('influxdb');
 const database = `server_${process.pid}`;
 const always = { from: dayStart, to: dayStart + 86_400_000 };
 
 (offer.available ? describe : describe.skip)(`InfluxDB telemetry store and its server, ${offer.title}`, () => {
   it('tells a stage to come back while InfluxDB is away, and says so', async () => {
     const own = await startServer('influxdb');
-    if (!own.process) return own.stop();
     const impatient = { settings: { INFLUX_WRITE_TIMEOUT_MS: '500' }, queryTimeoutMs: 500 };
     const store = testInfluxdbStore({ url: own.url, database, ...impatient });
     const late = testInfluxdbStore({ url: own.url, database });
@@ -55,7 +54,6 @@ const always = { from: dayStart, to: dayStart + 86_400_000 };
 
   it('warns of a server that acknowledges before its disk has it', async () => {
     const careless = await startServer('influxdb', ['wal-fsync-delay = "100ms"']);
-    if (!careless.process) return careless.stop();
     const warnings: string[] = [];
     const logger = createLogger('test', 'silent');
     logger.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));

@@ -1,4 +1,4 @@
 export { type BrowserOffer, browserOffer } from './browser.js';
 export type { ServerKind } from './programs.js';
 export type { ServerProcess } from './server-process.js';
-export { type ServerOffer, serverOffer, startServer, type TestServer } from './test-server.js';
+export { ownServerOffer, type ServerOffer, serverOffer, startServer, type TestServer } from './test-server.js';

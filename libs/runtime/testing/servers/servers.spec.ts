@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type ServerKind, serverOffer, startServer, type TestServer } from './index.js';
+import { ownServerOffer, type ServerKind, startServer, type TestServer } from './index.js';
 
 const kinds: ServerKind[] = ['redis', 'postgresql', 'influxdb', 'mosquitto'];
 const running: TestServer[] = [];
@@ -22,16 +22,15 @@ function listens(url: string): Promise<boolean> {
 }
 
 for (const kind of kinds) {
-  const { available, title } = serverOffer(kind);
+  const { available, title } = ownServerOffer(kind);
   (available ? describe : describe.skip)(`a test's own ${title}`, () => {
     it('starts on a free port, survives a kill with its data, and leaves nothing behind', async () => {
       const server = await startServer(kind);
       running.push(server);
       expect(await listens(server.url)).toBe(true);
-      if (!server.process) return;
-      await server.process.kill();
+      await server.process?.kill();
       expect(await listens(server.url)).toBe(false);
-      await server.process.start();
+      await server.process?.start();
       expect(await listens(server.url)).toBe(true);
       await server.stop();
       expect(await listens(server.url)).toBe(false);

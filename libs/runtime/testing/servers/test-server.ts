@@ -35,6 +35,13 @@ export function serverOffer(kind: ServerKind): ServerOffer {
   return offer;
 }
 
+/** As `serverOffer`, where the server must be the test's own: one that it may kill or set up as it likes. */
+export function ownServerOffer(kind: ServerKind): ServerOffer {
+  const offer = serverOffer(kind);
+  if (!process.env[servers[kind].env]) return offer;
+  return { available: false, title: `${offer.title} (skipped: not ours to kill or to set up)` };
+}
+
 function lookFor(program: ServerProgram): ServerOffer {
   if (process.env[program.env]) return { available: true, title: `${program.name} at ${program.env}` };
   const path = findProgram(program.command);

@@ -1,12 +1,5 @@
 import { Redis } from 'ioredis';
-import { freePort, type ServerOffer, serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
-
-/** As `serverOffer('redis')`, where the server must be the test's own: one that it may kill or set up as it likes. */
-export function ownRedisOffer(): ServerOffer {
-  const offer = serverOffer('redis');
-  if (!offer.title.endsWith('TEST_REDIS_URL')) return offer;
-  return { available: false, title: `${offer.title} (skipped: not ours to kill or to set up)` };
-}
+import { freePort, startServer, type TestServer } from '#libs/runtime/testing';
 
 /** A cluster of three masters; all URLs with commas between. */
 export async function startTestCluster(): Promise<{ url: string; stop(): Promise<void> }> {
