@@ -98,7 +98,7 @@ describe('alerts over REST', () => {
 
   it('says what is wrong with an area', async () => {
     const answer = await api.call('GET', '/api/v1/alerts?area=downtown', { token: fire.token });
-    expect(answer).toMatchObject({ status: 400 });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field: 'area' }] } });
   });
 
   it('is taken, discussed, given, and closed, with everybody by name', async () => {

@@ -1,17 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import {
-  IsArray,
-  IsIn,
-  IsNotEmpty,
-  IsOptional,
-  IsString,
-  IsUUID,
-  Matches,
-  MaxLength,
-  ValidateIf,
-} from 'class-validator';
+import { IsArray, IsIn, IsNotEmpty, IsOptional, IsString, IsUUID, MaxLength, ValidateIf } from 'class-validator';
 import { severities } from '#libs/contracts';
+import { AreaFilter } from '#libs/devices';
 import { IsInstant, PageQuery, pageOf } from '#libs/runtime';
 import { alertStatuses, timelineKinds } from './alert.js';
 
@@ -60,9 +51,7 @@ export class AlertQuery extends PageQuery {
   @MaxLength(32)
   domain?: string;
 
-  @ApiPropertyOptional({ description: "Division code of the device's installation, or the beginning of one: 5203." })
-  @IsOptional()
-  @Matches(/^\d{2,6}$/)
+  @AreaFilter()
   area?: string;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Opened at or after.' })

@@ -5,6 +5,7 @@ export * from './commands/open-commands.js';
 export * from './device-directory.js';
 export * from './devices.module.js';
 export { DevicesApiModule } from './devices-api.module.js';
+export { AreaFilter } from './installations/area-filter.js';
 export * from './known-device.js';
 export { PresenceStageModule } from './presence/presence.module.js';
 export * from './product-catalogue.js';

@@ -20,6 +20,7 @@ import {
 } from 'class-validator';
 import { deviceIdPattern } from '#libs/contracts';
 import { PageQuery, pageOf } from '#libs/runtime';
+import { AreaFilter } from '../installations/area-filter.js';
 import { PositionDto } from '../installations/installations.dto.js';
 import { type DeviceStatus, deviceStatuses } from '../known-device.js';
 import { IsSmallRecord } from './small-record.js';
@@ -141,9 +142,7 @@ export class DeviceQuery extends PageQuery {
   @IsBoolean()
   online?: boolean;
 
-  @ApiPropertyOptional({ description: 'Division code of its installation, or the beginning of one: 5203.' })
-  @IsOptional()
-  @Matches(/^\d{2,6}$/)
+  @AreaFilter()
   area?: string;
 
   @ApiPropertyOptional({ description: 'Beginning of the id, or part of the name.' })

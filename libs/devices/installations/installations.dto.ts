@@ -18,6 +18,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { PageQuery, pageOf } from '#libs/runtime';
+import { AreaFilter } from './area-filter.js';
 import { type CoordinateSystem, coordinateSystems } from './coordinates.js';
 
 export class PositionDto {
@@ -102,9 +103,7 @@ export class MadeInstallations {
 export class InstallationChange extends PartialType(InstallationContent) {}
 
 export class InstallationQuery extends PageQuery {
-  @ApiPropertyOptional({ description: 'Division code, or the beginning of one: 5203.' })
-  @IsOptional()
-  @Matches(/^\d{2,6}$/)
+  @AreaFilter()
   area?: string;
 
   @ApiPropertyOptional()

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { type Severity, severities } from '#libs/contracts';
+import { AreaFilter } from '#libs/devices';
 import { type DeviceState, deviceStates } from '../fleet/fleet-table.js';
 import { ProductName } from '../overview.dto.js';
 
@@ -11,9 +12,7 @@ export class MapQuery {
   @MaxLength(64)
   product?: string;
 
-  @ApiPropertyOptional({ description: 'Division code of the installation, or the beginning of one: 5203.' })
-  @IsOptional()
-  @Matches(/^\d{2,6}$/)
+  @AreaFilter()
   area?: string;
 }
 
