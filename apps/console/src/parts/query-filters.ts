@@ -14,3 +14,8 @@ export function filtersIn<Name extends string>(query: PageQuery, names: readonly
 export function queryOf<Name extends string>(filters: Filters<Name>): Partial<Filters<Name>> {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== '')) as Partial<Filters<Name>>;
 }
+
+/** The beginning of a division code, '' for what is none. */
+export function areaIn(text: string): string {
+  return /^\d{2,6}$/.test(text) ? text : '';
+}

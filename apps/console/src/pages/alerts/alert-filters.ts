@@ -1,3 +1,4 @@
+import { areaIn, type Filters, filtersIn, type PageQuery, queryOf as setOnly } from '../../parts/query-filters.js';
 import { type Severity, severities } from '../../parts/vocabulary.js';
 
 export const alertStatuses = ['open', 'acknowledged', 'cleared'] as const;
@@ -36,41 +37,34 @@ export const inbox: AlertFilters = {
 
 /** The filters that are a word, the same in the address and for the API. */
 const words = ['device', 'product', 'domain', 'area', 'rule', 'from', 'to'] as const;
-
-type Query = Record<string, string | null | (string | null)[] | undefined>;
+const wordsOf = (filters: AlertFilters) =>
+  setOnly(Object.fromEntries(words.map((word) => [word, filters[word]])) as Filters<(typeof words)[number]>);
 
 /** The filters in an address; what is not understood counts as not said. `status=all` means any. */
-export function filtersOf(query: Query): AlertFilters {
-  const text = (key: string) => {
-    const value = query[key];
-    return (Array.isArray(value) ? value[0] : value) ?? '';
-  };
-  const several = <T extends string>(key: string, known: readonly T[]) =>
-    known.filter((value) => text(key).split(',').includes(value));
-  const time = (key: string) => (Number.isNaN(Date.parse(text(key))) ? '' : new Date(text(key)).toISOString());
-  const status = several('status', alertStatuses);
+export function filtersOf(query: PageQuery): AlertFilters {
+  const said = filtersIn(query, [...words, 'status', 'severity', 'mine']);
+  const among = <T extends string>(text: string, known: readonly T[]) =>
+    known.filter((value) => text.split(',').includes(value));
+  const time = (text: string) => (Number.isNaN(Date.parse(text)) ? '' : new Date(text).toISOString());
+  const status = among(said.status, alertStatuses);
   return {
-    status: text('status') === 'all' ? [] : status.length > 0 ? status : inbox.status,
-    severity: several('severity', severities),
-    device: text('device'),
-    product: text('product'),
-    domain: text('domain'),
-    area: /^\d{2,6}$/.test(text('area')) ? text('area') : '',
-    rule: text('rule'),
-    mine: text('mine') === '1',
-    from: time('from'),
-    to: time('to'),
+    ...said,
+    status: said.status === 'all' ? [] : status.length > 0 ? status : inbox.status,
+    severity: among(said.severity, severities),
+    area: areaIn(said.area),
+    mine: said.mine === '1',
+    from: time(said.from),
+    to: time(said.to),
   };
 }
 
 /** The filters as an address keeps them: only what differs from the inbox. */
 export function queryOf(filters: AlertFilters): Record<string, string> {
   const { status, severity, mine } = filters;
-  const query: Record<string, string> = {};
+  const query: Record<string, string> = wordsOf(filters);
   if (status.length === 0) query.status = 'all';
   else if (status.join() !== inbox.status.join()) query.status = status.join(',');
   if (severity.length > 0) query.severity = severity.join(',');
-  for (const word of words) if (filters[word]) query[word] = filters[word];
   if (mine) query.mine = '1';
   return query;
 }
@@ -80,7 +74,7 @@ export function apiQueryOf(filters: AlertFilters, me: string | undefined) {
   return {
     status: filters.status.length > 0 ? filters.status : undefined,
     severity: filters.severity.length > 0 ? filters.severity : undefined,
-    ...Object.fromEntries(words.flatMap((word) => (filters[word] ? [[word, filters[word]]] : []))),
+    ...wordsOf(filters),
     assignee: filters.mine ? me : undefined,
   };
 }

@@ -1,3 +1,5 @@
+import { filtersIn, type PageQuery, queryOf as setOnly } from '../../parts/query-filters.js';
+
 export const deviceStatuses = ['registered', 'active', 'disabled', 'retired'] as const;
 
 /** What the list of devices is limited to. It lives in the address. */
@@ -13,36 +15,19 @@ export interface DeviceFilters {
   online: 'yes' | 'no' | '';
 }
 
-const noFilters: DeviceFilters = { q: '', product: '', area: '', tag: '', status: '', online: '' };
-
-type Query = Record<string, string | null | (string | null)[] | undefined>;
-
 /** The filters in an address; what is not understood counts as not said. */
-export function filtersOf(query: Query): DeviceFilters {
-  const text = (key: string) => {
-    const value = query[key];
-    return (Array.isArray(value) ? value[0] : value) ?? '';
-  };
-  const among = <T extends string>(key: string, known: readonly T[]) =>
-    known.find((value) => value === text(key)) ?? '';
+export function filtersOf(query: PageQuery): DeviceFilters {
+  const said = filtersIn(query, ['q', 'product', 'area', 'tag', 'status', 'online']);
   return {
-    q: text('q'),
-    product: text('product'),
-    area: text('area'),
-    tag: text('tag'),
-    status: among('status', deviceStatuses),
-    online: among('online', ['yes', 'no']),
+    ...said,
+    status: deviceStatuses.find((status) => status === said.status) ?? '',
+    online: (['yes', 'no'] as const).find((word) => word === said.online) ?? '',
   };
 }
 
 /** The filters as an address keeps them: only what is said. */
 export function queryOf(filters: DeviceFilters): Record<string, string> {
-  return Object.fromEntries(
-    Object.keys(noFilters).flatMap((key) => {
-      const value = filters[key as keyof DeviceFilters];
-      return value ? [[key, value]] : [];
-    }),
-  );
+  return setOnly<keyof DeviceFilters>(filters);
 }
 
 /** The filters as the API takes them. */

@@ -1,5 +1,6 @@
 import type { LocationQuery } from 'vue-router';
 import { type DeviceState, deviceStates, type MapFleet } from '../../parts/fleet-map/map-fleet.js';
+import { areaIn } from '../../parts/query-filters.js';
 
 /** What the map shows. */
 export interface MapFilters {
@@ -19,7 +20,7 @@ export function filtersOf(query: LocationQuery): MapFilters {
   const [area = ''] = listOf(query.area);
   return {
     products: listOf(query.product),
-    area: /^\d{2,6}$/.test(area) ? area : '',
+    area: areaIn(area),
     states: listOf(query.state).filter((state): state is DeviceState =>
       (deviceStates as readonly string[]).includes(state),
     ),
