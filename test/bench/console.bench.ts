@@ -1,8 +1,8 @@
-import type { Page } from 'playwright-core';
 import { runMqttLoad } from '../../devices-sim/load/mqtt-load.js';
 import type { ConsoleWindow } from '../browser/console-browser.js';
 import { adminPassword, ConsoleScene } from '../browser/console-scene.js';
 import { registerDevices } from './bystanders.js';
+import { framesOf, watchFrames } from './frames.js';
 import { quantile, round } from './statistics.js';
 
 /** What the benchmark of the console is asked to do. */
@@ -87,7 +87,7 @@ async function leaveOpen(scene: ConsoleScene, options: ConsoleBenchOptions): Pro
     heaps.push(await window.heapBytes());
     say(`heap ${heaps.map((heap) => round(heap / mebibyte)).join(', ')} MiB`);
   }
-  const frames = await framesOf(window);
+  const frames = await framesOf(window.page);
   say(`${alarms} smoke alarms under the same load`);
   const alarmMs = await timeAlarms(scene, window);
   const { acknowledged, elapsedMs } = await load;
@@ -116,34 +116,6 @@ async function timeAlarms(scene: ConsoleScene, window: ConsoleWindow): Promise<n
     taken.push(performance.now() - started);
   }
   return taken;
-}
-
-/** Keeps how long each frame took, in buckets of a millisecond: the watching itself must not grow. */
-async function watchFrames(page: Page): Promise<void> {
-  await page.evaluate(`(() => {
-    const buckets = new Uint32Array(1001);
-    globalThis.frameBuckets = buckets;
-    let last = performance.now();
-    const next = (now) => {
-      buckets[Math.min(1000, Math.round(now - last))] += 1;
-      last = now;
-      requestAnimationFrame(next);
-    };
-    requestAnimationFrame(next);
-  })()`);
-}
-
-async function framesOf({ page }: ConsoleWindow): Promise<Record<string, number>> {
-  const buckets = await page.evaluate<number[]>('[...globalThis.frameBuckets]');
-  const frames = buckets.reduce((sum, count) => sum + count, 0);
-  const at = (share: number) => {
-    let seen = 0;
-    return buckets.findIndex((count) => {
-      seen += count;
-      return seen >= frames * share;
-    });
-  };
-  return { frames, frameMsP50: at(0.5), frameMsP99: at(0.99), frameMsMax: buckets.findLastIndex((count) => count > 0) };
 }
 
 function pause(ms: number): Promise<void> {

@@ -176,7 +176,8 @@ async function runHalfLoad(
   ratePerSecond: number,
   options: IngestOptions,
 ): Promise<Record<string, number>> {
-  const seconds = Math.max(30, options.secondsPerRound);
+  // Long enough that one slow answer among the probes is not the 99th percentile by itself.
+  const seconds = Math.max(60, options.secondsPerRound);
   const watching = watchBystanders(platform, fleet, seconds * 1000);
   const load = await loadPlatform(platform, fleet, promised, { ...options, secondsPerRound: seconds }, ratePerSecond);
   const seen = await watching;

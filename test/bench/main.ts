@@ -11,7 +11,7 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '1000' },
     window: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string' },
     idle: { type: 'string', default: '10000' },
     devices: { type: 'string' },
     readings: { type: 'string', default: '10000000' },
@@ -41,7 +41,7 @@ const benches: Readonly<Record<string, { usage: string; tells: string; run: () =
           connections: Number(values.connections),
           window: Number(values.window),
           rounds: Number(values.rounds),
-          secondsPerRound: Number(values.seconds),
+          secondsPerRound: Number(values.seconds ?? 20),
           idleConnections: Number(values.idle),
           say,
         }),
@@ -85,9 +85,23 @@ const benches: Readonly<Record<string, { usage: string; tells: string; run: () =
         const { benchConsole } = await import('./console.bench.js');
         return benchConsole({
           page: values.page,
-          seconds: Number(values.seconds),
+          seconds: Number(values.seconds ?? 300),
           devices: Number(values.devices ?? 200),
           ratePerSecond: Number(values.rate),
+          say,
+        });
+      },
+    },
+    map: {
+      usage: '[--devices 100000] [--seconds 20]',
+      tells: `The map of a whole city: how long the API takes to tell all its devices, the size of that, and how long until they are drawn
+  in a real Chromium (without a graphics card); then its frames while a hand drags and zooms the map, at rest and while
+  devices change.`,
+      run: async () => {
+        const { benchMap } = await import('./map.bench.js');
+        return benchMap({
+          devices: Number(values.devices ?? 100_000),
+          seconds: Number(values.seconds ?? 20),
           say,
         });
       },

@@ -31,8 +31,8 @@ export class ConsoleScene {
     readonly desk: WebhookDesk,
   ) {}
 
-  static async start(): Promise<ConsoleScene> {
-    const platform = await PlatformProcess.create({ NOTIFIER_ALLOW_LOOPBACK: 'true' });
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<ConsoleScene> {
+    const platform = await PlatformProcess.create({ NOTIFIER_ALLOW_LOOPBACK: 'true', ...settings });
     const [browser, desk] = await Promise.all([launchBrowser(), WebhookDesk.open(), platform.start()]);
     return new ConsoleScene(platform, browser, desk);
   }
