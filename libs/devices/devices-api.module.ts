@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { configProvider } from '#libs/runtime';
+import { areasConfig } from './areas/areas.config.js';
+import { AreasController } from './areas/areas.controller.js';
+import { areasProvider } from './areas/areas.provider.js';
 import { DeviceRegistration } from './devices/device-registration.js';
 import { devicesConfig } from './devices/devices.config.js';
 import { DevicesController } from './devices/devices.controller.js';
@@ -14,9 +17,11 @@ import { ProductsService } from './products/products.service.js';
 
 /** Products, devices, installations and grants over REST; puts the built-in products into the registry. */
 @Module({
-  controllers: [ProductsController, DevicesController, InstallationsController, GrantsController],
+  controllers: [ProductsController, DevicesController, InstallationsController, AreasController, GrantsController],
   providers: [
     configProvider(devicesConfig),
+    configProvider(areasConfig),
+    areasProvider,
     BuiltInSeeder,
     ProductsRepository,
     ProductsService,

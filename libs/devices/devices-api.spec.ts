@@ -224,6 +224,19 @@ describe('devices over REST', () => {
     ]);
   });
 
+  it('names the districts of the city', async () => {
+    const { body } = await api.call<{ items: { code: string; name: { zh: string }; boundary: null }[] }>(
+      'GET',
+      '/api/v1/areas',
+      as(water),
+    );
+    expect(body.items).toContainEqual({
+      code: '520302',
+      name: { zh: '红花岗区', en: 'Honghuagang District' },
+      boundary: null,
+    });
+  });
+
   it('keeps a position as given and in WGS-84', async () => {
     const position = { crs: 'GCJ-02', latitude: 27.7227, longitude: 106.9312 };
     const made = await api.call<{ id: string; position: { latitude: number } }>(

@@ -9,11 +9,19 @@ type Properties = Record<string, string | number>;
 type Geometry =
   | { type: 'Point'; coordinates: number[] }
   | { type: 'LineString'; coordinates: number[][] }
-  | { type: 'Polygon'; coordinates: number[][][] };
+  | { type: 'Polygon'; coordinates: number[][][] }
+  | { type: 'MultiPolygon'; coordinates: number[][][][] };
 /** Features as MapLibre takes them. */
 export interface Collection {
   type: 'FeatureCollection';
   features: { type: 'Feature'; properties: Properties; geometry: Geometry }[];
+}
+
+/** A district, as the API tells of it. */
+export interface District {
+  code: string;
+  /** GeoJSON Polygon or MultiPolygon; null where nobody has drawn it. */
+  boundary: object | null;
 }
 
 /** An area is drawn by the devices that lie farthest out in each of these directions: one pass, whatever their number. */
@@ -85,19 +93,42 @@ export function graticuleFeatures(box: WorldBox, view: WorldBox): { lines: Colle
   };
 }
 
-/** The areas that devices lie in, each as the hull of its devices, with its code. */
-export function areaFeatures(fleet: MapFleet): { hulls: Collection; labels: Collection } {
-  const points = outermost(fleet);
-  const hulls: Collection['features'] = [];
+/**
+ * The districts, within their boundaries where somebody drew them; else, where devices lie in them, as the hull of those.
+ * Each with a label at the south of it.
+ */
+export function areaFeatures(
+  fleet: MapFleet,
+  districts: readonly District[],
+  nameOf: (code: string) => string,
+): { shapes: Collection; labels: Collection } {
+  const shapes: Collection['features'] = [];
   const labels: Collection['features'] = [];
-  for (const [area, code] of fleet.areas.entries()) {
-    const hull = code === '' ? undefined : hullOf(points[area] ?? []);
-    if (!hull) continue;
-    hulls.push(feature({ code }, { type: 'Polygon', coordinates: [hull.map(lonLat)] }));
-    const south = hull.reduce((lowest, point) => (point.y > lowest.y ? point : lowest));
-    labels.push(feature({ label: code }, { type: 'Point', coordinates: lonLat(south) }));
+  const add = (code: string, shape: Geometry, south: readonly number[]) => {
+    shapes.push(feature({ code }, shape));
+    labels.push(feature({ label: nameOf(code) }, { type: 'Point', coordinates: [...south] }));
+  };
+  const drawn = new Set<string>();
+  for (const { code, boundary } of districts) {
+    if (!boundary) continue;
+    drawn.add(code);
+    const shape = boundary as Extract<Geometry, { type: 'Polygon' | 'MultiPolygon' }>;
+    const rings = shape.type === 'Polygon' ? shape.coordinates : shape.coordinates.flat();
+    const corners = rings.flat() as [number, number][];
+    add(
+      code,
+      shape,
+      corners.reduce((south, corner) => (corner[1] < south[1] ? corner : south)),
+    );
   }
-  return { hulls: collection(hulls), labels: collection(labels) };
+  const points = outermost(fleet);
+  for (const [area, code] of fleet.areas.entries()) {
+    const hull = code === '' || drawn.has(code) ? undefined : hullOf(points[area] ?? []);
+    if (!hull) continue;
+    const south = hull.reduce((lowest, point) => (point.y > lowest.y ? point : lowest));
+    add(code, { type: 'Polygon', coordinates: [hull.map(lonLat)] }, lonLat(south));
+  }
+  return { shapes: collection(shapes), labels: collection(labels) };
 }
 
 /** For each area its devices that lie farthest out. */

@@ -179,7 +179,7 @@ describe('the ground of the map', () => {
     expect([contains(widened(box, 0.1), box), contains(box, widened(box, 0.1))]).toEqual([true, false]);
   });
 
-  it('shows areas as the hulls of their devices', () => {
+  it('shows areas within their boundaries, or as the hulls of their devices', () => {
     const fleet = new MapFleet({
       ...view,
       devices: {
@@ -189,10 +189,22 @@ describe('the ground of the map', () => {
         state: [0, 0, 0, 0, 0],
       },
     });
-    const { hulls, labels } = areaFeatures(fleet);
-    expect(hulls.features.map(({ properties }) => properties.code)).toEqual(['520302']);
-    expect(hulls.features[0]?.geometry.coordinates[0]).toHaveLength(4);
-    expect(labels.features[0]?.properties.label).toBe('520302');
+    const { shapes, labels } = areaFeatures(fleet, [], (code) => `area ${code}`);
+    expect(shapes.features.map(({ properties }) => properties.code)).toEqual(['520302']);
+    expect(shapes.features[0]?.geometry.coordinates[0]).toHaveLength(4);
+    expect(labels.features[0]?.properties.label).toBe('area 520302');
+    const square = [
+      [106, 26],
+      [108, 26.5],
+      [108, 29],
+      [106, 29],
+      [106, 26],
+    ];
+    const boundary = { type: 'MultiPolygon', coordinates: [[square]] };
+    const named = { code: '520302', name: { zh: '区', en: 'District' }, boundary };
+    const drawn = areaFeatures(fleet, [named, { ...named, code: '520303', boundary: null }], (code) => code);
+    expect(drawn.shapes.features.map(({ geometry }) => geometry)).toEqual([boundary]);
+    expect(drawn.labels.features[0]?.geometry.coordinates).toEqual([106, 26]);
     const box = boxOf(fleet, all(fleet));
     expect(placeOf({ x: box?.west ?? 0, y: box?.south ?? 0 })).toEqual({
       longitude: expect.closeTo(106),

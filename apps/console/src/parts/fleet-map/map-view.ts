@@ -1,7 +1,7 @@
 import 'maplibre-gl/dist/maplibre-gl.css';
 import { type GeoJSONSource, Map as MapLibreMap, NavigationControl, ScaleControl, setWorkerUrl } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
-import { areaFeatures, boxOf, type Collection, graticuleFeatures, spotFeatures } from './features.js';
+import { areaFeatures, boxOf, type Collection, type District, graticuleFeatures, spotFeatures } from './features.js';
 import type { MapFleet } from './map-fleet.js';
 import { backgroundOf, emptyCollection, layersOf, palettes } from './map-style.js';
 import { devicesAt, spotsIn } from './spots.js';
@@ -31,6 +31,8 @@ export class MapView {
   private readonly map: MapLibreMap;
   private fleet: MapFleet | undefined;
   private shown = new Uint8Array(0);
+  private districts: readonly District[] = [];
+  private areaName = (code: string) => code;
   private ready = false;
   private isFitted = false;
   /** What the spots on screen were made for. */
@@ -76,6 +78,13 @@ export class MapView {
     if (!this.isFitted) this.fit();
     const wait = Math.max(0, this.lastDrawAt + redrawMs - performance.now());
     this.timer ??= setTimeout(() => this.draw(), wait);
+  }
+
+  /** Draws the districts, and calls them by these names from now on. */
+  showAreas(districts: readonly District[], areaName: (code: string) => string): void {
+    this.districts = districts;
+    this.areaName = areaName;
+    if (this.ready) this.drawAreas();
   }
 
   /** Brings everything that is shown into view. */
@@ -150,8 +159,8 @@ export class MapView {
 
   private drawAreas(): void {
     if (!this.fleet) return;
-    const { hulls, labels } = areaFeatures(this.fleet);
-    this.set('areas', hulls);
+    const { shapes, labels } = areaFeatures(this.fleet, this.districts, this.areaName);
+    this.set('areas', shapes);
     this.set('area-labels', labels);
   }
 
