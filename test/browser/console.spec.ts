@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { browserOffer } from '#libs/runtime/testing';
 import { eventually } from '../platform/eventually.js';
@@ -68,6 +69,93 @@ const offer = browserOffer();
       );
       return items.some(({ status }) => status === 'acknowledged') || undefined;
     }, 'the acknowledgement');
+  });
+
+  it('gives an alert to somebody, says something to it, and clears it for a reason', async () => {
+    const { page } = window;
+    const [alert] = (
+      await scene.api.call<{ items: { id: string }[] }>(
+        'GET',
+        '/api/v1/alerts?device=browser-smoke&status=acknowledged',
+      )
+    ).items;
+    await window.visit(`/alerts?alert=${alert?.id}`);
+    const drawer = page.getByRole('dialog');
+    await drawer.getByLabel('Assignee').click({ force: true });
+    await page.getByRole('option', { name: /^Me / }).click();
+    await drawer.getByPlaceholder(/./).last().fill('Neighbours called: burnt rice.');
+    await drawer.getByRole('button', { name: 'Comment' }).click();
+    await drawer.getByText('Neighbours called: burnt rice.').waitFor();
+    await drawer.getByRole('button', { name: 'Clear', exact: true }).click();
+    const asked = page.getByRole('dialog').last();
+    await asked.getByRole('button', { name: 'False alarm' }).click();
+    await asked.getByRole('button', { name: 'Clear', exact: true }).click();
+    const cleared = await eventually(async () => {
+      const told = await scene.api.call<{ status: string }>('GET', `/api/v1/alerts/${alert?.id}`);
+      return told.status === 'cleared' ? told : undefined;
+    }, 'the alert to be cleared');
+    expect(cleared).toMatchObject({
+      assignee: { name: expect.any(String) },
+      clearReason: 'False alarm, checked on site',
+    });
+  });
+
+  it('shows a fire alarm on the wall until somebody silences it', async () => {
+    const { page } = window;
+    await window.visit('/wall');
+    const upstairs = await scene.device('browser-smoke-upstairs', 'fire-detector');
+    await upstairs.tell({ fire: true, alarmKind: 'smoke', alarmPhase: 'alarm' });
+    const banner = page.locator('[data-test="alarm-banner"]', { hasText: 'browser-smoke-upstairs' });
+    await banner.waitFor();
+    await banner.locator('[data-test="silence"]').click();
+    await banner.locator('[data-test="silence"]').waitFor({ state: 'detached' });
+    expect(await banner.count()).toBe(1);
+  });
+
+  it('draws a history, and gives it away as a table', async () => {
+    const { page } = window;
+    await window.visit('/devices/browser-meter?tab=history');
+    await page.locator('canvas').first().waitFor();
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export CSV' }).click(),
+    ]);
+    expect(file.suggestedFilename()).toMatch(/^browser-meter_\d{4}-\d\d-\d\d\.csv$/);
+    const [head = '', ...rows] = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('\r\n');
+    expect(head).toMatch(/^\uFEFF?\S+,/);
+    expect(rows.some((row) => /,[\d.]+$/.test(row))).toBe(true);
+  });
+
+  it('sends a device a command, and takes it back', async () => {
+    const { page } = window;
+    const { id } = await scene.api.call<{ id: string }>('POST', '/api/v1/devices', {
+      id: 'browser-silent',
+      name: 'A meter that is not there',
+      productId: 'water-meter',
+    });
+    await window.visit(`/devices/${id}?tab=commands`);
+    await page.getByRole('combobox', { name: 'Choose a command' }).click({ force: true });
+    await page.getByRole('option', { name: 'Read now' }).click();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('waits for the device').waitFor();
+    await page
+      .getByRole('row', { name: /Read now/ })
+      .getByRole('button', { name: 'Cancel' })
+      .click();
+    await page.getByText('waits for the device').waitFor({ state: 'detached' });
+    const sent = await scene.api.call<{ items: { state: string }[] }>('GET', `/api/v1/devices/${id}/commands`);
+    expect(sent.items.map(({ state }) => state)).toEqual(['cancelled']);
+  });
+
+  it('finds devices by the name of their district', async () => {
+    const { page } = window;
+    await window.visit('/devices');
+    await page.locator('[data-test="filter-area"]').click();
+    await page.getByRole('option', { name: 'Huichuan District' }).click();
+    await page.waitForURL(/area=520303/);
+    await page.locator('[data-test="filter-area"]', { hasText: 'Huichuan District' }).waitFor();
   });
 
   it('changes a threshold, and says what is wrong before it is sent', async () => {
