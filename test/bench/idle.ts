@@ -4,22 +4,15 @@ import type { LoadDevice } from '../../devices-sim/load/mqtt-load.js';
 import { ApiClient } from '../platform/api-client.js';
 import { type BenchEngines, type BenchedPlatform, openBenchedPlatform } from './benched-platform.js';
 import { registerDevices } from './bystanders.js';
-import { runLoad } from './load.js';
-import { untilDrained } from './scrape.js';
 import { residentBytes, round } from './statistics.js';
 
 const connectsAtATime = 256;
-/** A platform at work: what V8 sets aside once, whoever connects, is set aside before. */
-const workingDevices = 1_000;
-const workingMs = 10_000;
-/** Memory is at rest when it has moved by less than this part of it over so many seconds; waited for a minute at most. */
-const restingPart = 0.01;
-const restingSeconds = 5;
-const longestSettle = 60;
+/** Within this, V8 and DuckDB have given back what they no longer need; what is garbage and what is kept, they tell late. */
+const restMs = 150_000;
 
 /**
- * On a platform of its own that has been at work for a while: connects many devices that then say nothing. Memory per
- * connection, of all that holds them or knows of them, and how long until the last was in.
+ * On a platform of its own: connects many devices that then say nothing. Memory per connection, of all that holds them or
+ * knows of them, at rest before and after; and how long until the last was in.
  */
 export async function measureIdle({
   engines,
@@ -35,17 +28,14 @@ export async function measureIdle({
     await platform.start();
     say(`registering ${idleConnections} idle devices on a platform of their own`);
     const api = await ApiClient.logIn(platform);
-    const working = await registerDevices(api, 'working', workingDevices, 'water-meter');
     const devices = await registerDevices(api, 'idle', idleConnections, 'water-meter');
-    const load = { port: platform.mqttPort, devices: working, window: 1, durationMs: workingMs, sequenceBase: 0 };
-    await runLoad(load);
-    await untilDrained(platform);
-    const before = await settledBytes(platform);
+    say(`waiting ${restMs / 1_000} s for its memory to come to rest, and as long again once they are connected`);
+    const before = await restingBytes(platform);
     say(`connecting ${idleConnections} idle devices`);
     const started = performance.now();
     const sockets = await connectAll(platform.mqttPort, devices);
     const connectSeconds = (performance.now() - started) / 1000;
-    const after = await settledBytes(platform);
+    const after = await restingBytes(platform);
     const alive = sockets.filter((socket) => !socket.destroyed).length;
     for (const socket of sockets) socket.destroy();
     return {
@@ -58,17 +48,14 @@ export async function measureIdle({
   }
 }
 
-/** Resident bytes once they rest: what the load before has left to be sorted and collected is no connection's. */
-async function settledBytes(platform: BenchedPlatform): Promise<number> {
-  const seen: number[] = [];
-  while (seen.length < longestSettle) {
-    seen.push(residentBytes(platform.pids[0] ?? 0));
-    const last = seen.slice(-restingSeconds);
-    if (last.length === restingSeconds && Math.max(...last) - Math.min(...last) < restingPart * Math.max(...last))
-      break;
+/** The least resident bytes that are seen while nothing happens. */
+async function restingBytes(platform: BenchedPlatform): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (const until = performance.now() + restMs; performance.now() < until; ) {
     await pause(1_000);
+    least = Math.min(least, residentBytes(platform.pids[0] ?? 0));
   }
-  return seen.at(-1) ?? 0;
+  return least;
 }
 
 async function connectAll(port: number, devices: readonly LoadDevice[]): Promise<Socket[]> {
