@@ -19,6 +19,8 @@ const perBatch = 1_000;
 const devicesPerPlace = 4;
 const areas = ['520302', '520303', '520304', '520322', '520323', '520327'];
 const products = ['water-meter', 'parking-sensor', 'fire-detector'];
+/** An area that no device lies in: what an empty map takes is the browser's own. */
+const nowhere = '990000';
 const drawnWithinMs = 120_000;
 
 /** What it costs to show a whole city: what the API answers, and the map in a browser, dragged at rest and under change. */
@@ -126,15 +128,28 @@ async function watchMap(
   const whileChanging = await drag(window.page, seconds);
   const changesPerSecond = round((await changing) / seconds);
   const heapMiB = round((await window.heapBytes()) / 1_048_576);
-  return { drawnMs, atRest, whileChanging, changesPerSecond, heapMiB, faults: window.faults };
+  say('dragged with nothing on it');
+  await window.visit(`/map?area=${nowhere}`);
+  const empty = await drag(window.page, seconds);
+  return { drawnMs, empty, atRest, whileChanging, changesPerSecond, heapMiB, faults: window.faults };
 }
 
-/** Frames while a hand drags the map to and fro, and turns the wheel now and then. */
+/**
+ * Frames while a hand drags the map to and fro, and turns the wheel now and then; and the share of the time that scripts
+ * had the page's thread: without a graphics card, most of a frame is spent on drawing it, on other threads.
+ */
 async function drag(page: Page, seconds: number): Promise<Record<string, number>> {
   const box = await page.locator('.maplibregl-canvas').boundingBox();
   if (!box) throw new Error('the map has no canvas');
   const [middleX, middleY] = [box.x + box.width / 2, box.y + box.height / 2];
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const scriptSeconds = async () => {
+    const { metrics } = await session.send('Performance.getMetrics');
+    return metrics.find(({ name }) => name === 'ScriptDuration')?.value ?? Number.NaN;
+  };
   await watchFrames(page);
+  const [began, scriptBefore] = [performance.now(), await scriptSeconds()];
   const until = performance.now() + seconds * 1_000;
   for (let turn = 0; performance.now() < until; turn += 1) {
     const way = turn % 2 === 0 ? 1 : -1;
@@ -146,7 +161,9 @@ async function drag(page: Page, seconds: number): Promise<Record<string, number>
     await page.mouse.up();
     if (turn % 4 === 3) await page.mouse.wheel(0, turn % 8 === 3 ? -240 : 240);
   }
-  return framesOf(page);
+  const scriptShare = round(((await scriptSeconds()) - scriptBefore) / ((performance.now() - began) / 1_000));
+  await session.detach();
+  return { ...(await framesOf(page)), scriptShare };
 }
 
 /** Switches devices off, as fast as the API takes it. Returns how many changes there were. */
