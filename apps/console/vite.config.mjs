@@ -28,6 +28,8 @@ export default defineConfig({
     // The policy of the page allows files, no data in place of them.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What every page needs comes as one file: asked for in thirty, they would wait for each other.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'frame', tags: ['$initial'] }] } } },
     reportCompressedSize: false,
     // MapLibre GL alone is larger than this warning's default; it is loaded with the map only.
     chunkSizeWarningLimit: 1_600,

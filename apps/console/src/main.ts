@@ -12,5 +12,6 @@ import { startTheme } from './app/theme.js';
 import { router } from './router.js';
 
 startTheme();
-await startLanguage();
-createApp(App).use(i18n).use(router).mount('#app');
+// The router asks who it is as soon as it is there, and the texts come meanwhile. Not awaited here: they wait for this file.
+const app = createApp(App).use(i18n).use(router);
+void startLanguage().then(() => app.mount('#app'));

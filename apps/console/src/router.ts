@@ -2,7 +2,11 @@ import { createRouter, createWebHistory, type RouteLocationNormalized, type Rout
 import { can, currentUser, isLoggedIn, mustChangePassword } from './api/session.js';
 import { loadUser } from './app/log-in.js';
 import { titlePage } from './app/page-title.js';
-import { pages, routeOf } from './page.js';
+import { type Page, pages, routeOf } from './page.js';
+
+const order = (page: Page) => page.menu?.order ?? Number.POSITIVE_INFINITY;
+/** The pages that are watched, as the menu orders them. */
+const watched = pages.filter(({ menu }) => menu?.group === 'watch').sort((a, b) => order(a) - order(b));
 
 export const router = createRouter({
   history: createWebHistory(),
@@ -23,7 +27,10 @@ async function whereInstead(to: RouteLocationNormalized): Promise<RouteLocationR
   if (to.meta.page?.open || to.name === 'unreachable') return undefined;
   const logIn = { name: 'log-in', query: to.fullPath === '/' ? {} : { to: to.fullPath } };
   if (!isLoggedIn.value) return logIn;
-  if (!currentUser.value && !(await loadUser())) return { name: 'unreachable', query: { to: to.fullPath } };
+  const known = currentUser.value ? true : loadUser();
+  // While it is asked who it is, the page that most begin with comes.
+  if (to.name === 'home') void watched[0]?.component().catch(() => undefined);
+  if (!(await known)) return { name: 'unreachable', query: { to: to.fullPath } };
   if (!isLoggedIn.value) return logIn;
   if (mustChangePassword.value)
     return to.name === 'password' ? undefined : { name: 'password', query: { to: to.fullPath } };
@@ -32,9 +39,7 @@ async function whereInstead(to: RouteLocationNormalized): Promise<RouteLocationR
 
 /** Where somebody begins: the first page of the menu that is theirs. */
 function firstPage(): RouteLocationRaw {
-  const order = (page: (typeof pages)[number]) => page.menu?.order ?? Number.POSITIVE_INFINITY;
-  const mine = pages.filter((page) => page.menu?.group === 'watch' && (!page.needs || can(page.needs)));
   const first =
-    mine.sort((a, b) => order(a) - order(b))[0] ?? pages.find((page) => page.menu && page.needs && can(page.needs));
+    watched.find(({ needs }) => !needs || can(needs)) ?? pages.find(({ menu, needs }) => menu && needs && can(needs));
   return { name: first?.name ?? 'password' };
 }

@@ -1,3 +1,5 @@
+import { numberFormat, relativeFormat, timeFormat } from './formats.js';
+
 const steps: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1_000],
   ['minute', 60_000],
@@ -10,7 +12,7 @@ const steps: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 /** How long ago or ahead, in words: "3 minutes ago", "3分钟前". Under ten seconds it is now. */
 export function relativeTime(at: number, now: number, language: string): string {
   const difference = at - now;
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  const format = relativeFormat(language, { numeric: 'auto' });
   if (Math.abs(difference) < 10_000) return format.format(0, 'second');
   const [unit, length] = steps.findLast(([, length]) => Math.abs(difference) >= length) ?? ['second', 1_000];
   return format.format(Math.trunc(difference / length), unit);
@@ -18,7 +20,7 @@ export function relativeTime(at: number, now: number, language: string): string 
 
 /** Day and time in the zone of the user, with the zone: "2026/11/27 19:47:03 GMT+8". */
 export function exactTime(at: number, language: string, timeZone?: string): string {
-  return new Intl.DateTimeFormat(language, {
+  return timeFormat(language, {
     year: 'numeric',
     month: '2-digit',
     day: '2-digit',
@@ -33,7 +35,7 @@ export function exactTime(at: number, language: string, timeZone?: string): stri
 
 /** Day and time without year and zone, for a column: "11/27 19:47:03". */
 export function shortTime(at: number, language: string, timeZone?: string): string {
-  return new Intl.DateTimeFormat(language, {
+  return timeFormat(language, {
     month: '2-digit',
     day: '2-digit',
     hour: '2-digit',
@@ -58,8 +60,6 @@ export function spanText(ms: number, language: string): string {
     ([count], index) => index === 0 || count > 0,
   );
   return shown
-    .map(([count, unit]) =>
-      new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short' }).format(count),
-    )
+    .map(([count, unit]) => numberFormat(language, { style: 'unit', unit, unitDisplay: 'short' }).format(count))
     .join(' ');
 }

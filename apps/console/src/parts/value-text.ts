@@ -1,3 +1,5 @@
+import { numberFormat } from '../app/formats.js';
+
 /** UCUM units that people write otherwise; the rest are shown as they are. */
 const units = new Map(
   Object.entries({
@@ -23,7 +25,7 @@ export function unitText(unit: string | null | undefined): string {
 
 /** A reading's value: numbers in the way of the language and without false digits, the rest in one line. */
 export function valueText(value: unknown, language: string, words: { yes: string; no: string }): string {
-  if (typeof value === 'number') return new Intl.NumberFormat(language, { maximumSignificantDigits: 9 }).format(value);
+  if (typeof value === 'number') return numberFormat(language, { maximumSignificantDigits: 9 }).format(value);
   if (typeof value === 'boolean') return value ? words.yes : words.no;
   if (value === null || value === undefined) return '—';
   return typeof value === 'string' ? value : JSON.stringify(value);

@@ -1,5 +1,6 @@
 import { type ComputedRef, computed, type Ref } from 'vue';
 import { useI18n } from 'vue-i18n';
+import { useCountText } from '../../app/formats.js';
 import { spanText } from '../../app/times.js';
 import { type Figures, percentOf, sumOf } from './figures.js';
 import type { Overview } from './use-overview.js';
@@ -20,7 +21,8 @@ const unknown = '—';
 
 /** The numbers of the overview; what the role may not read is left out. */
 export function useTiles(view: Ref<Overview | undefined>): ComputedRef<Tile[]> {
-  const { t, n, locale } = useI18n();
+  const { t, locale } = useI18n();
+  const n = useCountText();
   return computed(() => {
     if (!view.value) return [];
     const { devices, alerts, flow, trend } = view.value;
