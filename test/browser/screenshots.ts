@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { browserOffer } from '#libs/runtime/testing';
@@ -17,6 +18,9 @@ const offer = browserOffer();
 if (!offer.available) {
   process.stderr.write(`No screenshots without a browser: ${offer.title}\n`);
   process.exit(1);
+}
+if (spawnSync('fc-list', [':lang=zh']).stdout?.length === 0) {
+  process.stderr.write('No font here has Chinese: it will be boxes. Install one, such as fonts-noto-cjk.\n');
 }
 const scene = await ConsoleScene.start();
 try {

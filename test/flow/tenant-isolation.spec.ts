@@ -11,7 +11,12 @@ import { type FlowPlatform, startFlowPlatform } from './flow-platform.js';
 import { playScene, type TenantScene } from './tenant-scene.js';
 
 /** Lists that name nothing of anybody. */
-const anonymousLists = ['GET /api/v1/audit-records/verification', 'GET /api/v1/discards', 'GET /api/v1/overview'];
+const anonymousLists = [
+  'GET /api/v1/areas',
+  'GET /api/v1/audit-records/verification',
+  'GET /api/v1/discards',
+  'GET /api/v1/overview',
+];
 /** Figures over all tenants, which only who sees every tenant reads. */
 const platformOnly = ['GET /api/v1/reconciliation'];
 const isStream = (route: Route) => route.path.endsWith('/stream');
