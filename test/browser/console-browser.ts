@@ -177,6 +177,14 @@ export class ConsoleWindow {
     }
   }
 
+  /** Switches between light and dark as the system does, and waits until the page is drawn so. */
+  async shade(colorScheme: 'light' | 'dark'): Promise<void> {
+    await this.page.emulateMedia({ colorScheme });
+    const shaded = colorScheme === 'dark' ? 'html.dark' : 'html:not(.dark)';
+    await this.page.locator(shaded).waitFor({ state: 'attached' });
+    await this.page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+  }
+
   /** Shows the page as on a phone held upright and tells by how many pixels it is too wide for it. */
   async overhangOnPhone(): Promise<number> {
     const usual = this.page.viewportSize();

@@ -87,7 +87,9 @@ describe('the spans of an alarm', () => {
       'of the normaliser',
       ({ name, links }) => name === 'raw/normaliser' && links.some(({ traceId }) => traceId === alert.traceId),
     );
-    expect(normaliser.attributes).toMatchObject({ 'citysense.lane': 'urgent', 'messaging.batch.message_count': 1 });
+    // Another urgent message may have come with it.
+    expect(normaliser.attributes).toMatchObject({ 'citysense.lane': 'urgent' });
+    expect(normaliser.attributes['messaging.batch.message_count']).toBeGreaterThanOrEqual(1);
     for (const stage of ['readings/readings', 'readings/rules', 'notifications/notifier']) {
       await receiver.find(stage, ({ name }) => name === stage);
     }
