@@ -179,6 +179,8 @@ export class ConsoleWindow {
 
   /** Switches between light and dark as the system does, and waits until the page is drawn so. */
   async shade(colorScheme: 'light' | 'dark'): Promise<void> {
+    // What the pointer happens to rest on would be judged as hovered.
+    await this.page.mouse.move(0, 0);
     await this.page.emulateMedia({ colorScheme });
     const shaded = colorScheme === 'dark' ? 'html.dark' : 'html:not(.dark)';
     await this.page.locator(shaded).waitFor({ state: 'attached' });
