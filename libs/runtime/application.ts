@@ -154,12 +154,19 @@ function checkSettings(options: AppOptions, environment: Environment): void {
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
 }
 
+/** One Ctrl-C comes twice under npm: from the terminal, and passed on by npm. */
+const sameSignalMs = 500;
+
 function stopOnSignal(app: NestFastifyApplication): void {
   const logger = app.get<Logger>(LOGGER);
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = (signal: string) => {
-    if (stopping) process.exit(1);
-    stopping = true;
+    const now = performance.now();
+    if (stoppingSince !== undefined) {
+      if (now - stoppingSince >= sameSignalMs) process.exit(1);
+      return;
+    }
+    stoppingSince = now;
     logger.info({ signal }, 'draining; once more to stop at once');
     stopApp(app).then(
       () => process.exit(0),

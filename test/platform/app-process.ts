@@ -41,12 +41,13 @@ export class AppProcess {
     });
   }
 
-  /** Lets it drain, as Ctrl-C does; returns its exit code. */
+  /** Lets it drain, as Ctrl-C under npm does: the terminal says it, and npm says it once more. Returns its exit code. */
   async stop(): Promise<number | null> {
     const { child } = this;
     if (!child || this.ended !== null) return child?.exitCode ?? null;
     const exited = once(child, 'exit');
     child.kill('SIGINT');
+    setTimeout(() => child.kill('SIGINT'), 20);
     const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
     const [code] = (await exited) as [number | null];
     clearTimeout(timer);
