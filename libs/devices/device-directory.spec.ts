@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eq } from 'drizzle-orm';
 import { partitionOf } from '#libs/contracts';
@@ -6,6 +6,7 @@ import { devices, installations, products, productVersions } from '#libs/registr
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { ScriptedClock } from '#libs/runtime';
 import type { KnownDevice } from './known-device.js';
+import { RegistryUnansweredError } from './lookups.js';
 import { openTestDirectory, seedDevices, type TestDirectory } from './testing/index.js';
 
 const start = Date.UTC(2026, 0, 1);
@@ -181,7 +182,11 @@ describe('DeviceDirectory', () => {
     expect(known && (await directory.directory.authenticate(known.id, known.secret))).toMatchObject({
       kind: 'accepted',
     });
-    expect(await directory.directory.authenticate(device.id, device.secret)).toMatchObject({ kind: 'refused' });
+    const refused = await directory.directory.authenticate(device.id, device.secret);
+    expect(refused).toEqual({ kind: 'refused', reason: 'registry_unavailable' });
+    // "Not there" is the registry's to say: stages try again, and refuse nothing.
+    await expect(directory.directory.find(device.key)).rejects.toThrow(RegistryUnansweredError);
+    await expect(directory.catalogue.find(randomUUID())).rejects.toThrow(RegistryUnansweredError);
     await directory.stop();
   });
 });

@@ -9,13 +9,13 @@ import { type DirectoryConfig, directoryConfig } from './directory.config.js';
 import { type ChangeMark, DirectoryRepository, type DirectoryRow } from './directory.repository.js';
 import { DirectoryHost } from './directory-host.js';
 import { groupOf, type KnownDevice, mayConnect } from './known-device.js';
-import { Lookups } from './lookups.js';
+import { Lookups, RegistryUnansweredError } from './lookups.js';
 import { ProductCatalogue, type ProductVersion } from './product-catalogue.js';
 
 /** The answer to a device's credentials. A disabled device is told so only with the right secret. */
 export type Authentication =
   | { kind: 'accepted'; device: KnownDevice }
-  | { kind: 'refused'; reason: 'unknown_device' | 'wrong_secret' | 'device_disabled' };
+  | { kind: 'refused'; reason: 'unknown_device' | 'wrong_secret' | 'device_disabled' | 'registry_unavailable' };
 
 const noSettings: Readonly<Record<string, unknown>> = Object.freeze({});
 const rememberedVersions = 200_000;
@@ -37,7 +37,7 @@ export class DeviceDirectory {
   private readonly settings = new LRUCache<string, Readonly<Record<string, unknown>>>({ max: 10_000 });
   private readonly strings = new Map<string, string>();
   private horizon = '0';
-  private waiting: (() => void)[] = [];
+  private waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   private rounds = 0;
 
   constructor(
@@ -79,7 +79,10 @@ export class DeviceDirectory {
     return this.table.byKey(key);
   }
 
-  /** As `byKey`, but asks the registry (bounded, at most once per key and few seconds) where memory has no answer. */
+  /**
+   * As `byKey`, but asks the registry (bounded, at most once per key and few seconds) where memory has no answer. Throws
+   * `RegistryUnansweredError` where the registry has none either just now.
+   */
   async find(key: string): Promise<KnownDevice | undefined> {
     const known = this.table.byKey(key);
     return known ?? (isUuid(key) ? await this.byKeyLookups.ask(key) : undefined);
@@ -112,7 +115,10 @@ export class DeviceDirectory {
     const isRight = () => device !== undefined && this.host.clock.now() < this.table.goodUntil(device, secretHash);
     let right = isRight();
     if ((!right || !mayConnect(device?.status ?? 'retired')) && deviceIdPattern.test(id)) {
-      device = (await this.byIdLookups.ask(canonical)) ?? device;
+      const answer = await this.byIdLookups.ask(canonical).catch(() => 'unanswered' as const);
+      // Of a device in memory, what is known of it stands.
+      if (answer === 'unanswered' && !device) return { kind: 'refused', reason: 'registry_unavailable' };
+      if (answer !== 'unanswered') device = answer ?? device;
       right = isRight();
     }
     if (!device) return { kind: 'refused', reason: 'unknown_device' };
@@ -157,16 +163,21 @@ export class DeviceDirectory {
         await this.takeChanges('installations', since);
       }
       this.horizon = next.horizon;
-    } finally {
-      for (const resolve of waiting) resolve();
+      for (const { resolve } of waiting) resolve();
+    } catch (error) {
+      const unanswered = new RegistryUnansweredError((error as Error).message, { cause: error });
+      for (const { reject } of waiting) reject(unanswered);
+      throw error;
     }
   }
 
-  /** Resolves after the next refresh that begins from now on, whatever came of it; at once where too many wait. */
+  /** Resolves after the next refresh that begins from now on. Throws where it fails, or where too many wait for it. */
   private nextRefresh(): Promise<void> {
-    if (this.waiting.length >= mostWaiting) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.waiting.push(resolve);
+    if (this.waiting.length >= mostWaiting) {
+      return Promise.reject(new RegistryUnansweredError('too many wait for the next refresh'));
+    }
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
     });
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { ScriptedClock } from '#libs/runtime';
-import { Lookups } from './lookups.js';
+import { isTransient, ScriptedClock } from '#libs/runtime';
+import { Lookups, RegistryUnansweredError } from './lookups.js';
 
 function scripted(limits: { missHoldMs: number; lookupsPerSecond: number }) {
   const clock = new ScriptedClock(1_000_000);
@@ -39,7 +39,7 @@ describe('Lookups', () => {
 
   it('asks no more than so many questions a second, whatever the names', async () => {
     const { clock, asked, lookups } = scripted({ missHoldMs: 3_000, lookupsPerSecond: 10 });
-    await Promise.all(Array.from({ length: 1_000 }, (_, n) => lookups.ask(`guess-${n}`)));
+    await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => lookups.ask(`guess-${n}`)));
     expect(asked).toHaveLength(10);
     await clock.advance(1_000);
     expect(await lookups.ask('there')).toBe('found');
@@ -57,9 +57,20 @@ describe('Lookups', () => {
     expect(answers).toEqual(['asked a', 'refreshed b', 'asked a']);
   });
 
-  it('answers undefined where the registry fails', async () => {
-    const { failures, lookups } = scripted({ missHoldMs: 0, lookupsPerSecond: 10 });
-    expect(await lookups.ask('broken')).toBeUndefined();
-    expect(failures).toHaveLength(1);
+  it('gives no answer where the registry gives none, and asks again at once', async () => {
+    const { asked, failures, lookups } = scripted({ missHoldMs: 3_000, lookupsPerSecond: 10 });
+    for (const _ of [1, 2]) {
+      await expect(lookups.ask('broken')).rejects.toThrow(RegistryUnansweredError);
+    }
+    expect(asked).toHaveLength(2);
+    expect(failures).toHaveLength(2);
+    expect(await lookups.ask('there')).toBe('found');
+  });
+
+  it('has an answer that says "not now" for a question too many', async () => {
+    const { lookups } = scripted({ missHoldMs: 3_000, lookupsPerSecond: 1 });
+    await lookups.ask('there');
+    const error = await lookups.ask('other').catch((caught: unknown) => caught);
+    expect(isTransient(error)).toBe(true);
   });
 });

@@ -11,11 +11,22 @@ export interface LookupLimits {
 
 const rememberedNames = 10_000;
 
+/** The registry could not be asked, or did not answer: nobody knows whether there is such a device or product. */
+export class RegistryUnansweredError extends Error {
+  readonly retryable = true;
+
+  constructor(why: string, options?: ErrorOptions) {
+    super(`a question to the registry has no answer yet: ${why}`, options);
+    this.name = 'RegistryUnansweredError';
+  }
+}
+
 /**
  * Asks the registry about single names, so that a device registered a moment ago can connect at once, and so that a flood
  * of wrong logins cannot hammer the registry: one question per name and hold time, so many per second in all, and
  * questions about one name under way are shared. A question too many waits for what `otherwise` finds: a thousand
- * devices registered at once all get in, most of them with the next refresh. Failed questions answer undefined.
+ * devices registered at once all get in, most of them with the next refresh. "Not there" is only ever the registry's own
+ * answer: without one, `RegistryUnansweredError`, so that what cannot be told just now is tried again and never refused.
  */
 export class Lookups<T> {
   private readonly asked = new LRUCache<string, number>({ max: rememberedNames });
@@ -28,7 +39,8 @@ export class Lookups<T> {
     private readonly clock: Clock,
     private readonly fetch: (name: string) => Promise<T | undefined>,
     private readonly failed: (error: Error) => void,
-    private readonly otherwise: (name: string) => Promise<T | undefined> = () => Promise.resolve(undefined),
+    private readonly otherwise: (name: string) => Promise<T | undefined> = () =>
+      Promise.reject(new RegistryUnansweredError('too many are asked this second')),
   ) {}
 
   /** What the registry has under `name`, now or at the next refresh; undefined where it has nothing, or had a moment ago. */
@@ -41,8 +53,9 @@ export class Lookups<T> {
     this.asked.set(name, now);
     const question = this.fetch(name)
       .catch((error: Error) => {
+        this.asked.delete(name);
         this.failed(error);
-        return undefined;
+        throw new RegistryUnansweredError(error.message, { cause: error });
       })
       .finally(() => this.underWay.delete(name));
     this.underWay.set(name, question);

@@ -50,7 +50,10 @@ export class ProductCatalogue {
     return this.versions.values();
   }
 
-  /** As `current`, but asks the registry (bounded, at most once per key and few seconds) where memory has no answer. */
+  /**
+   * As `current`, but asks the registry (bounded, at most once per key and few seconds) where memory has no answer.
+   * Throws `RegistryUnansweredError` where the registry has none either just now.
+   */
   async find(productKey: string): Promise<ProductVersion | undefined> {
     const known = this.versions.get(productKey);
     return known ?? (isUuid(productKey) ? await this.lookups.ask(productKey) : undefined);

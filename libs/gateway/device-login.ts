@@ -17,6 +17,7 @@ export type LoginRefusal =
   | 'unknown_device'
   | 'wrong_secret'
   | 'device_disabled'
+  | 'registry_unavailable'
   | 'login_rate_limited';
 
 /** Checks device credentials for MQTT and HTTP alike, and slows down those who guess. */
@@ -46,7 +47,7 @@ export class DeviceLogin {
       ? await this.directory.authenticate(id, secret)
       : ({ kind: 'refused', reason: 'unknown_device' } as const);
     if (answer.kind === 'accepted') return answer;
-    this.failedLogins.failed(address, canonical);
+    if (answer.reason !== 'registry_unavailable') this.failedLogins.failed(address, canonical);
     return this.refused(answer.reason, 0);
   }
 

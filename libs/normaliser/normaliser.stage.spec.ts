@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { sql } from 'drizzle-orm';
 import {
   type DeadLetter,
   decodeDeadLetters,
@@ -38,6 +39,10 @@ const codecMeter: BuiltInProduct = {
     ],
   },
 };
+const newestMeter: BuiltInProduct = {
+  ...(builtInProducts.find((product) => product.id === 'water-meter') as BuiltInProduct),
+  id: 'newest-meter',
+};
 
 let registry: TestRegistry;
 let devices: TestDirectory;
@@ -76,7 +81,7 @@ afterEach(async () => {
   await stream.stop();
 });
 
-async function startStage(): Promise<void> {
+async function startStage({ catalogue, directory } = devices): Promise<void> {
   metrics = new Metrics();
   const clock = new ScriptedClock(now);
   const config = readConfig(normaliserConfig, {});
@@ -89,13 +94,7 @@ async function startStage(): Promise<void> {
     clock,
   );
   const windows = new WindowStore(stream.log, config);
-  const service = new NormaliserService(
-    engine,
-    devices.catalogue,
-    devices.directory,
-    windows,
-    new NormaliserMetrics(metrics),
-  );
+  const service = new NormaliserService(engine, catalogue, directory, windows, new NormaliserMetrics(metrics));
   const handler = new NormaliserStage(service, windows, engine, new Lifecycle(createLogger('test', 'silent')));
   stage = await runStage(stream.log, {
     pattern: 'raw/normaliser',
@@ -254,6 +253,24 @@ describe('the normaliser stage', () => {
       'normaliser json_invalid': 1,
       'normaliser product_unknown': 1,
     });
+  });
+
+  it('waits for the registry where only that can tell the product, and refuses nothing meanwhile', async () => {
+    await stopStage();
+    const unaware = await openTestDirectory(registry.database, { environment: { DEVICES_POLL_MS: '60000' } });
+    const newest = await seedDevices(registry.database, { product: 'newest-meter', products: [newestMeter] });
+    await registry.database.execute(sql`alter table product_versions rename to versions_away`);
+    await startStage(unaware);
+    const sent = send([raw(newest, { json: { values: { battery: 3 } } })]);
+    const waits = async () => ((await counted('stage_failures_total'))['normaliser raw transient'] ?? 0) > 0;
+    for (let round = 0; round < 1_000 && !(await waits()); round += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await registry.database.execute(sql`alter table versions_away rename to product_versions`);
+    await sent;
+    expect((await readings()).map((one) => one.outcome)).toEqual(['decoded']);
+    expect(await letters()).toEqual([]);
+    await unaware.stop();
   });
 
   it('drops what is sent twice once, also over a restart, and shows a contradiction', async () => {

@@ -11,6 +11,12 @@ const partitions = 16;
 const devices = 8;
 const place = { lane: 'bulk' as const, partition: 5 };
 
+interface Discard {
+  stage: string;
+  reason: string;
+  count: number;
+}
+
 let platform: PlatformProcess;
 let api: ApiClient;
 const secrets = new Map<string, string>();
@@ -68,6 +74,20 @@ async function offline<T>(work: (stream: Awaited<ReturnType<typeof openTestStrea
   }
 }
 
+/** What normaliser and store refused, by reason, once these are `count` dead letters. */
+function refusals(count: number): Promise<Record<string, number>> {
+  return eventually(
+    async () => {
+      const { items } = await api.call<{ items: Discard[] }>('GET', '/api/v1/discards');
+      const ofFlow = items.filter(({ stage }) => stage === 'normaliser' || stage === 'readings');
+      if (ofFlow.reduce((sum, one) => sum + one.count, 0) < count) return undefined;
+      return Object.fromEntries(ofFlow.map((one) => [`${one.stage} ${one.reason}`, one.count]));
+    },
+    `${count} dead letters`,
+    60_000,
+  );
+}
+
 async function restart(): Promise<void> {
   await platform.start();
   api = await ApiClient.logIn(platform);
@@ -97,6 +117,13 @@ describe('acknowledged = stored + dead-lettered + in flight', () => {
     // Each device may have had one message kept, and not been told any more.
     expect(now.acknowledged).toBeGreaterThanOrEqual(sum + 2);
     expect(now.acknowledged).toBeLessThanOrEqual(sum + 2 + devices);
+    // First, so that a failure says which good message was refused, and why.
+    const { rejected } = now.deadLetteredBy;
+    expect(await refusals(now.deadLettered)).toEqual({
+      'normaliser json_invalid': rejected,
+      'normaliser stage_failed': 1,
+      'readings stage_failed': 1,
+    });
     expect(now.stored).toBeGreaterThanOrEqual(promised.good + promised.again);
     expect(now.deadLetteredBy.rejected).toBeGreaterThanOrEqual(promised.bad);
     expect(now.deadLetteredBy).toMatchObject({ givenUp: 2, unstorable: 0 });

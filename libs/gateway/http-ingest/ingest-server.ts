@@ -151,6 +151,10 @@ function problemOf(reason: LoginRefusal, retryAfterMs: number): PlatformError {
     const seconds = String(Math.ceil(retryAfterMs / millisecondsPerSecond));
     return new PlatformError(429, 'too_many_requests', 'Too many failed logins.', {}, { 'retry-after': seconds });
   }
+  if (reason === 'registry_unavailable') {
+    const detail = 'The platform does not know the device, and cannot look it up at this moment; send it again.';
+    return new PlatformError(503, reason, detail, {}, { 'retry-after': busyRetryAfterSeconds });
+  }
   const detail = 'Send the secret of the device: "Authorization: Bearer <secret>", or Basic with its id.';
   return new PlatformError(401, 'unauthenticated', detail, {}, { 'www-authenticate': 'Bearer' });
 }

@@ -69,7 +69,8 @@ export class BridgeIntake {
       // Registered a moment ago, perhaps: the registry is asked, within its bounds.
       this.directory.findById(owner).then(
         (found) => this.takeFrom(found, topic, message, written),
-        (error: Error) => written(error),
+        // Put aside, to be replayed: devices that are known do not wait behind one that cannot be looked up.
+        () => this.takeFrom(undefined, topic, message, written),
       );
     }
   }

@@ -28,6 +28,7 @@ const returnCodes: Record<LoginRefusal, number> = {
   unknown_device: badCredentials,
   wrong_secret: badCredentials,
   device_disabled: notAuthorized,
+  registry_unavailable: serverUnavailable,
   login_rate_limited: serverUnavailable,
 };
 
