@@ -41,8 +41,13 @@ export class ConsoleScene {
   async firstLogIn(language: Language): Promise<ConsoleWindow> {
     const window = await this.browser.open(this.platform.url, { language });
     await window.logIn('admin', this.platform.adminPassword(), adminPassword);
-    this.api = await ApiClient.logIn(this.platform, 'admin', adminPassword);
+    await this.renewApi();
     return window;
+  }
+
+  /** A new session for `api`, where the one before may have ended. */
+  async renewApi(): Promise<void> {
+    this.api = await ApiClient.logIn(this.platform, 'admin', adminPassword);
   }
 
   /** Registers a device and connects it over MQTT, as itself. */
