@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
@@ -181,6 +181,15 @@ describe('the compose stack', () => {
     expect(unasked).toEqual([]);
     // Our own image brings its question along.
     expect(read('Dockerfile')).toMatch(/^HEALTHCHECK .* CMD \["citysense", "--health"\]$/m);
+  });
+
+  it('lets into the build what the image copies', () => {
+    const admitted: readonly string[] = readFileSync('.dockerignore', 'utf8').match(/(?<=^!).*$/gm) ?? [];
+    const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names = '']) =>
+      names.split(' '),
+    );
+    expect(copied.length).toBeGreaterThan(8);
+    expect(copied.filter((name) => !existsSync(name) || !admitted.includes(name))).toEqual([]);
   });
 
   it('is built and run on images of one version each', () => {
