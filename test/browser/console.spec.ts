@@ -165,6 +165,112 @@ const offer = browserOffer();
     expect(await page.locator('.el-table__row').allTextContents()).toEqual([expect.stringContaining('tea-museum')]);
   });
 
+  it('registers a device and rotates its secret, each secret shown once', async () => {
+    const { page } = window;
+    const shown = page.locator('[data-test="secret"]');
+    const readAndClose = async () => {
+      const secret = (await shown.textContent())?.trim() ?? '';
+      await page.getByRole('button', { name: 'I have kept it' }).click();
+      await shown.waitFor({ state: 'detached' });
+      return secret;
+    };
+    const report = async (secret: string) => {
+      const told = await fetch(`${scene.platform.ingestUrl}/devices/browser-new/telemetry`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+        body: '{"values":{"battery":3.6}}',
+      });
+      return told.status;
+    };
+    await window.visit('/devices');
+    await page.locator('[data-test="register"]').click();
+    const form = page.getByRole('dialog');
+    await form.getByLabel('Device id').fill('browser-new');
+    await form.getByLabel('Name').fill('A new meter');
+    await form.getByLabel('Product').click({ force: true });
+    await page.getByRole('option', { name: 'Water meter', exact: true }).click();
+    await form.getByRole('button', { name: 'Register device' }).click();
+    const first = await readAndClose();
+    await page.waitForURL(/\/devices\/browser-new/);
+    expect(await report(first)).toBe(202);
+
+    await page.locator('[data-test="rotate"]').click();
+    await page.getByRole('dialog').getByLabel('The old secret stays good').click({ force: true });
+    await page.getByRole('option', { name: 'not at all' }).click();
+    await page.locator('[data-test="rotate-confirm"]').click();
+    const second = await readAndClose();
+    expect(await report(second)).toBe(202);
+    expect(await report(first)).toBe(401);
+    expect(await page.content()).not.toContain(second);
+  });
+
+  it('tags, disables and enables the devices that are chosen, and says how far it is', async () => {
+    const { page } = window;
+    for (const id of ['browser-many-1', 'browser-many-2', 'browser-many-3']) {
+      await scene.api.call('POST', '/api/v1/devices', { id, name: id, productId: 'parking-sensor' });
+    }
+    const many = async () => {
+      const path = '/api/v1/devices?q=browser-many';
+      const { items } = await scene.api.call<{ items: { status: string; tags: object }[] }>('GET', path);
+      return items.map(({ status, tags }) => ({ status, tags }));
+    };
+    const choose = async (act: string) => {
+      await page.locator('.el-table__header .el-checkbox').click();
+      await page.getByText('3 chosen').waitFor();
+      await page.locator('.toolbar').getByRole('button', { name: act, exact: true }).click();
+    };
+    const ended = async () => {
+      await page.getByText('3 of 3 done, 0 failed').waitFor();
+      await page.getByRole('status').getByRole('button', { name: 'Close' }).click();
+    };
+    await window.visit('/devices?q=browser-many');
+    await choose('Tag');
+    await page.getByLabel('Tag (key:value)').fill('street:桃溪路');
+    await page.getByRole('dialog').getByRole('button', { name: 'Tag', exact: true }).click();
+    await ended();
+    await choose('Disable');
+    await ended();
+    expect(await many()).toEqual(Array(3).fill({ status: 'disabled', tags: { street: '桃溪路' } }));
+    await choose('Enable');
+    await ended();
+    expect((await many()).map(({ status }) => status)).toEqual(Array(3).fill('registered'));
+  });
+
+  it('acknowledges, takes and clears the alerts that are chosen', async () => {
+    const { page } = window;
+    for (const id of ['browser-hall-1', 'browser-hall-2']) {
+      const hall = await scene.device(id, 'fire-detector');
+      await hall.tell({ fire: true, alarmKind: 'smoke', alarmPhase: 'alarm' });
+    }
+    const choose = async (act: string) => {
+      for (const row of await rows.all()) await row.locator('.el-checkbox').click();
+      await page.getByText('2 chosen').waitFor();
+      await page.locator('.toolbar').getByRole('button', { name: act, exact: true }).click();
+    };
+    const ended = () => page.getByText('2 of 2 done, 0 failed').waitFor();
+    const rows = page.locator('.el-table__row', { hasText: 'browser-hall' });
+    await window.visit('/alerts');
+    await rows.nth(1).waitFor();
+    await choose('Acknowledge');
+    await ended();
+    await choose('Assign to me');
+    await ended();
+    await choose('Clear');
+    await page.getByRole('dialog').getByRole('button', { name: 'Drill' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Clear', exact: true }).click();
+    await ended();
+    for (const id of ['browser-hall-1', 'browser-hall-2']) {
+      const { items } = await scene.api.call<{ items: object[] }>('GET', `/api/v1/alerts?device=${id}`);
+      const handled = {
+        status: 'cleared',
+        clearReason: 'Drill',
+        acknowledgedBy: 'admin',
+        assignee: { name: expect.any(String) },
+      };
+      expect(items).toMatchObject([handled]);
+    }
+  });
+
   it('changes a threshold, and says what is wrong before it is sent', async () => {
     const { page } = window;
     const { id } = await scene.api.call<{ id: string }>('POST', '/api/v1/rules', {

@@ -74,7 +74,7 @@ export const servers: Record<ServerKind, ServerProgram> = {
     prepare: async (place, target) => {
       const data = join(place.dir, 'data');
       await mkdir(data, { mode: 0o700 });
-      if (target.kind === 'program' && target.user) chownSync(data, target.user.uid, target.user.gid);
+      if (target.user) chownSync(data, target.user.uid, target.user.gid);
       initialise(data, target);
       const set = [`unix_socket_directories=${place.dir}`, 'listen_addresses=127.0.0.1', ...place.settings];
       return ['-D', data, '-p', String(place.port), ...set.flatMap((one) => ['-c', one])];

@@ -67,8 +67,8 @@ export class ServerProcess {
     this.child = undefined;
     if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
-    // One that a test has frozen must run to be ended.
-    if (signal === 'SIGINT') this.signal('SIGCONT', child);
+    // One that a test has frozen must run to be ended, and a container to be killed.
+    if (signal === 'SIGINT' || this.target.kind === 'container') this.signal('SIGCONT', child);
     const sessions = this.signal(signal, child);
     const impatient = setTimeout(() => this.signal('SIGKILL', child), 20_000);
     await exited;
@@ -80,7 +80,10 @@ export class ServerProcess {
   /** Answers the processes that got it beside the first. */
   private signal(signal: NodeJS.Signals, child = this.child): number[] {
     if (this.target.kind === 'container') {
-      spawnSync('docker', ['kill', `--signal=${signal}`, this.target.container], { stdio: 'ignore' });
+      const { container } = this.target;
+      // A signal reaches the first process only, which is not the server.
+      const how = { SIGSTOP: ['pause'], SIGCONT: ['unpause'] }[signal as string] ?? ['kill', `--signal=${signal}`];
+      spawnSync('docker', [...how, container], { stdio: 'ignore' });
       return [];
     }
     // PostgreSQL's sessions are processes of their own, which would go on. Only its first is to be asked to stop.

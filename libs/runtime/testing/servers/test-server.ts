@@ -67,7 +67,7 @@ export async function startServer(kind: ServerKind, settings: readonly string[] 
   const place = { dir, port, settings };
   try {
     const target = chooseTarget(program, dir);
-    if (target.kind === 'program' && target.user) await chmod(dir, 0o777);
+    if (target.user) await chmod(dir, 0o777);
     const args = await program.prepare(place, target);
     const running = new ServerProcess(program.name, target, args, () => program.probe(port));
     await running.start();
@@ -88,10 +88,10 @@ export async function startServer(kind: ServerKind, settings: readonly string[] 
 function chooseTarget(program: ServerProgram, dir: string): SpawnTarget {
   const path = findProgram(program.command);
   const container = path ? undefined : findContainer(program.image, program.command, dir);
-  if (container) return container;
+  const user = program.refusesRoot && process.getuid?.() === 0 ? { user: nobody() } : {};
+  if (container) return { ...container, ...user };
   if (!path) throw new Error(serverOffer(program.kind).title);
-  const needsUser = program.refusesRoot && process.getuid?.() === 0;
-  return { kind: 'program', path, ...(needsUser ? { user: nobody() } : {}) };
+  return { kind: 'program', path, ...user };
 }
 
 function nobody(): { uid: number; gid: number } {

@@ -1,12 +1,16 @@
 import { type SpawnOptions, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Where a server's program is: on this machine, or in an image. */
-export type SpawnTarget =
-  | { kind: 'program'; path: string; user?: { uid: number; gid: number } }
-  | { kind: 'container'; image: string; command: string; container: string; dir: string };
+export type SpawnTarget = (
+  | { kind: 'program'; path: string }
+  | { kind: 'container'; image: string; command: string; container: string; dir: string }
+) & {
+  /** Who it runs as, where not as ourselves. */
+  user?: { uid: number; gid: number };
+};
 
 /** What `child_process.spawn` is to be called with. */
 export function spawnTarget(
@@ -14,9 +18,12 @@ export function spawnTarget(
   args: readonly string[],
 ): { command: string; args: string[]; options: SpawnOptions } {
   if (target.kind === 'program') return { command: target.path, args: [...args], options: { ...target.user } };
-  const mount = `${target.dir}:${target.dir}`;
-  const user = `${process.getuid?.() ?? 1000}:${process.getgid?.() ?? 1000}`;
-  const run = ['run', '--rm', '--init', '--name', target.container, '--network=host', '--user', user, '-v', mount];
+  const { uid, gid } = target.user ?? { uid: process.getuid?.() ?? 1000, gid: process.getgid?.() ?? 1000 };
+  const run = ['run', '--rm', '--init', '--name', target.container, '--network=host', '--user', `${uid}:${gid}`];
+  // Beside its own folder lie files that a test's settings name. initdb asks for the name of whoever runs it, and an image
+  // knows only its own.
+  const folder = dirname(target.dir);
+  for (const mount of [`${folder}:${folder}`, '/etc/passwd:/etc/passwd:ro']) run.push('-v', mount);
   return { command: 'docker', args: [...run, '--entrypoint', target.command, target.image, ...args], options: {} };
 }
 
