@@ -171,7 +171,7 @@ const offer = browserOffer();
     const readAndClose = async () => {
       const secret = (await shown.textContent())?.trim() ?? '';
       await page.getByRole('button', { name: 'I have kept it' }).click();
-      await shown.waitFor({ state: 'detached' });
+      await shown.waitFor({ state: 'hidden' });
       return secret;
     };
     const report = async (secret: string) => {
@@ -188,7 +188,7 @@ const offer = browserOffer();
     await form.getByLabel('Device id').fill('browser-new');
     await form.getByLabel('Name').fill('A new meter');
     await form.getByLabel('Product').click({ force: true });
-    await page.getByRole('option', { name: 'Water meter', exact: true }).click();
+    await page.getByRole('option', { name: 'Smart water meter', exact: true }).click();
     await form.getByRole('button', { name: 'Register device' }).click();
     const first = await readAndClose();
     await page.waitForURL(/\/devices\/browser-new/);
