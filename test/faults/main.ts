@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runFaults } from './faults.js';
 import { isKept, runServerFaults } from './server-faults.js';
@@ -9,6 +10,7 @@ const { values } = parseArgs({
     devices: { type: 'string', default: '40' },
     down: { type: 'string', default: '60' },
     frozen: { type: 'string', default: '30' },
+    'upgrade-from': { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -25,6 +27,10 @@ if (values.help || !['embedded', 'server'].includes(values.engines)) {
       'The same in processes on Redis, PostgreSQL and InfluxDB: each process is killed and frozen (--frozen seconds), each',
       'engine is killed and frozen (--down seconds), in turn. Also counts what came out of order; ends with 1 too where',
       'anything was not ready again within 30 s.',
+      '',
+      'npm run faults -- --engines server --upgrade-from <folder> [--devices 40] [--json]',
+      'The same while a running system is upgraded, process after process, from the release that is installed and built in',
+      'the folder (npm start there once) to this one; before the gateways it is taken back once and upgraded again.',
       '',
     ].join('\n'),
   );
@@ -49,6 +55,7 @@ async function onServers() {
     devices,
     engineDownMs: Number(values.down) * 1_000,
     frozenMs: Number(values.frozen) * 1_000,
+    upgradeFrom: values['upgrade-from'] === undefined ? undefined : resolve(values['upgrade-from']),
     say,
   });
   return { result: outcome, kept: isKept(outcome) };

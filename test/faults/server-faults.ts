@@ -22,6 +22,8 @@ export interface ServerFaultOptions {
   /** How long an engine stays down or frozen, and a process frozen. */
   engineDownMs: number;
   frozenMs: number;
+  /** Where the release before is installed and built: then the faults are the upgrade from it to this one. */
+  upgradeFrom?: string | undefined;
   say: (text: string) => void;
 }
 
@@ -51,15 +53,19 @@ interface Fault {
   end(): Promise<void>;
 }
 
-/** Kills and freezes each process and each engine in turn under load, then counts what had been promised. */
+/**
+ * Kills and freezes each process and each engine in turn under load, or upgrades process after process from the release
+ * before, then counts what had been promised.
+ */
 export async function runServerFaults(options: ServerFaultOptions): Promise<ServerFaultResult> {
-  const { cycles, devices, say } = options;
+  const { cycles, devices, upgradeFrom, say } = options;
   const engines = await startEngines(['redis', 'postgresql', 'influxdb']);
   const settings = { NOTIFIER_ALLOW_LOOPBACK: 'true', STREAM_PARTITIONS: '16' };
   const platform = await SplitPlatform.create(engines, { gateways: 2, pipelines: 2, notifiers: 2 }, settings);
   const desk = await WebhookDesk.open();
   const began = Date.now();
   try {
+    if (upgradeFrom !== undefined) for (const one of platform.processes) one.runs(upgradeFrom);
     await platform.start();
     const { meters, detector } = await register(platform, devices, desk.url);
     const half = Math.ceil(meters.length / 2);
@@ -70,7 +76,10 @@ export async function runServerFaults(options: ServerFaultOptions): Promise<Serv
     ];
     const alarming = new AlarmingDetector([here, there], detector.id, detector.secret);
     await Promise.all([...fleets.map((fleet) => fleet.start()), alarming.start()]);
-    const faults = Array.from({ length: cycles }, () => faultsOf(platform, engines, options)).flat();
+    const faults =
+      upgradeFrom === undefined
+        ? Array.from({ length: cycles }, () => faultsOf(platform, engines, options)).flat()
+        : upgradeOf(platform, upgradeFrom);
     const slowest = await suffer(platform, faults, say);
     await Promise.all([...fleets.map((fleet) => fleet.stop()), alarming.stop()]);
     await untilDrained(platform);
@@ -120,6 +129,32 @@ function faultsOf(platform: SplitPlatform, engines: Engines, options: ServerFaul
     },
   ]);
   return [...ofProcesses, ...ofEngines];
+}
+
+/**
+ * The upgrade of a running system, in the order of docs/upgrade.md; before its last step, which there is no way back from,
+ * it is taken back once and done again.
+ */
+function upgradeOf(platform: SplitPlatform, before: string): Fault[] {
+  const moved = (one: SplitPlatform['processes'][number], folder: string): Fault => ({
+    name: `${one.name} ${folder === before ? 'taken back' : 'upgraded'}`,
+    begin: async () => {
+      await one.stop();
+      one.runs(folder);
+    },
+    lastsMs: 0,
+    end: async () => one.spawn(),
+  });
+  const inOrder = ['pipeline', 'notifier', 'api', 'gateway'].flatMap((role) =>
+    platform.processes.filter((one) => one.role === role),
+  );
+  const here = process.cwd();
+  const readers = inOrder.filter(({ role }) => role !== 'gateway');
+  return [
+    ...readers.map((one) => moved(one, here)),
+    ...readers.toReversed().map((one) => moved(one, before)),
+    ...inOrder.map((one) => moved(one, here)),
+  ];
 }
 
 async function suffer(platform: SplitPlatform, faults: readonly Fault[], say: (text: string) => void) {

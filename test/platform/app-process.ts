@@ -8,6 +8,8 @@ const stopTimeoutMs = 60_000;
 /** One app of the platform in a process of its own, as the launcher runs it. */
 export class AppProcess {
   private child: ChildProcess | undefined;
+  /** Where the release is that it runs: this one, unless it is told otherwise. */
+  private release = process.cwd();
 
   constructor(
     /** The launcher's argument. */
@@ -30,12 +32,17 @@ export class AppProcess {
     return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
   }
 
+  /** From its next start on it runs the release that is installed and built in `folder`. */
+  runs(folder: string): void {
+    this.release = folder;
+  }
+
   /** Begins its start; does not wait for anything. */
   spawn(): void {
     mkdirSync(dirname(this.logFile), { recursive: true });
     const log = openSync(this.logFile, 'a');
     this.child = spawn(process.execPath, ['--enable-source-maps', join('dist', 'apps', 'main.js'), this.role], {
-      cwd: process.cwd(),
+      cwd: this.release,
       stdio: ['ignore', log, log],
       env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...this.environment },
     });
