@@ -2,6 +2,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { type Clock, ConfigError, type Logger, PlatformError, sleep } from '#libs/runtime';
 import { queryTimedOut, queryTooLarge, StoreUnavailable } from '../telemetry-store.errors.js';
 import type { InfluxdbConfig } from './influxdb.config.js';
+import { measurements } from './schema.js';
 
 /** A row of an answer; the first column is the time, in epoch milliseconds. */
 export type Row = (string | number | boolean | null)[];
@@ -135,13 +136,14 @@ export class InfluxConnection {
     const { database } = this.config;
     await this.createDatabase();
     try {
-      await this.run('SHOW MEASUREMENTS LIMIT 1');
+      // 2.x has no measurements to show of a database that is not mapped, and says nothing of it: a question about one tells.
+      await this.run(`SELECT "position" FROM ${measurements.positions} LIMIT 1`);
     } catch (error) {
       if (this.version.major !== 1 && error instanceof DatabaseMissing) {
         // A database of 3.x comes into being with the first write.
         if (this.version.major >= 3) return;
         throw new ConfigError(
-          `InfluxDB has no database "${database}" to ask: make the bucket and a DBRP mapping of that name to it, or set INFLUX_DATABASE.`,
+          `InfluxDB has no database "${database}" to ask: make the bucket and a default DBRP mapping of that name to it, or set INFLUX_DATABASE.`,
         );
       }
       throw error;
@@ -234,7 +236,9 @@ function* seriesOf(line: string, status: number): Generator<Series> {
       );
     }
     const refusal = `InfluxDB refused a question: ${problem}`;
-    throw /(database|bucket).*not found/i.test(problem) ? new DatabaseMissing(refusal) : new StoreUnavailable(refusal);
+    throw /(database|bucket).*not found|default retention policy not set/i.test(problem)
+      ? new DatabaseMissing(refusal)
+      : new StoreUnavailable(refusal);
   }
   for (const result of answer.results ?? []) yield* result.series ?? [];
 }
