@@ -136,8 +136,9 @@ export class InfluxConnection {
     const { database } = this.config;
     await this.createDatabase();
     try {
-      // 2.x has no measurements to show of a database that is not mapped, and says nothing of it: a question about one tells.
-      await this.run(`SELECT "position" FROM ${measurements.positions} LIMIT 1`);
+      // 2.x shows no measurements of a database that is not mapped, and says nothing of it: a question about one tells.
+      const ofOne = `SELECT "position" FROM ${measurements.positions} LIMIT 1`;
+      await this.run(this.version.major === 2 ? ofOne : 'SHOW MEASUREMENTS LIMIT 1');
     } catch (error) {
       if (this.version.major !== 1 && error instanceof DatabaseMissing) {
         // A database of 3.x comes into being with the first write.
