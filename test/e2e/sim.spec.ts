@@ -14,6 +14,12 @@ interface Summary {
   scenarios: { scenario: string; device: string; alert: string | null; alertAfterSeconds: number | null }[];
 }
 
+interface Alert {
+  device: { id: string };
+  titles: { en: string };
+  openedAt: string;
+}
+
 const run = promisify(execFile);
 
 describe('the simulator, against the real platform', () => {
@@ -40,14 +46,22 @@ describe('the simulator, against the real platform', () => {
     // Three detectors alarm, two of them in one building; a car; a burst.
     expect(first.alerts).toBe(6);
 
+    const began = Date.now();
     const again = JSON.parse(
       (await simulate('--json', '--duration', '7', '--scenario', 'fire-lane')).stdout,
     ) as Summary;
+    const api = await ApiClient.logIn(platform);
+    const alerts = async (query: string) =>
+      (await api.call<{ items: Alert[] }>('GET', `/api/v1/alerts?${query}`)).items;
+    // First, so that a failure says which alert nobody had expected.
+    const raised = (await alerts('limit=50')).filter(({ openedAt }) => Date.parse(openedAt) >= began);
+    const victim = again.scenarios[0]?.device;
+    expect(raised.map(({ titles, device }) => `${titles.en}: ${device.id}`)).toEqual([
+      expect.stringContaining(`: ${victim}`),
+    ]);
     expect(again).toMatchObject({ failed: 0, acknowledged: again.published, alerts: 1 });
     expect(again.scenarios[0]?.alert).toEqual(expect.any(String));
-    const api = await ApiClient.logIn(platform);
-    const { items } = await api.call<{ items: { device: { id: string } }[] }>('GET', '/api/v1/alerts?status=open');
-    expect(items.map(({ device }) => device.id)).toEqual([again.scenarios[0]?.device]);
+    expect((await alerts('status=open')).map(({ device }) => device.id)).toEqual([victim]);
   }, 120_000);
 
   it.each([
