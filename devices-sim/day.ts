@@ -13,6 +13,8 @@ export type Publish = (device: SimulatedDevice, topic: Saying['topic'], payload:
 export class Day {
   private startedAt = 0;
   private readonly sequences = new Map<string, number>();
+  /** When each device spoke last, in our time, epoch milliseconds; by device id. */
+  readonly lastWords = new Map<string, number>();
   private readonly plans: { at: number; happen: () => void }[] = [];
   private timer: NodeJS.Timeout | undefined;
 
@@ -59,6 +61,7 @@ export class Day {
     for (const { topic, values } of device.model.speak(at)) {
       const seq = (this.sequences.get(device.id) ?? this.startedAt) + 1;
       this.sequences.set(device.id, seq);
+      this.lastWords.set(device.id, time);
       this.publish(device, topic, JSON.stringify({ time: new Date(time).toISOString(), seq, values }));
     }
   }

@@ -10,6 +10,7 @@ import { Promises } from './promises.js';
 import { registerFleet } from './registration.js';
 import { alertAfterSeconds, cast } from './scenarios.js';
 import { Screen } from './screen.js';
+import { waitUntilShown } from './shown.js';
 
 const switchOnMs = 2_000;
 /** Every device has said that all is well before something happens to it. */
@@ -68,10 +69,16 @@ async function run(options: Options, screen: Screen): Promise<void> {
   day.stop();
   const lastLine = progress(connections, day, watch);
   await connections.close();
+  const unseen = await waitUntilShown(
+    (ids) => api.latest(ids),
+    day.lastWords,
+    (left) => screen.show(`stored 等待入库: ${left} of ${size} left`),
+  );
   await watch.stop();
   const { published, acknowledged, failed } = connections.tally;
   const outcomes = promises.outcomes();
   screen.note(lastLine);
+  if (unseen > 0) screen.note(`the last readings of ${unseen} device(s) do not show yet 部分最后读数尚未可查`);
   for (const { scenario, device } of outcomes.filter(({ alert }) => alert === null)) {
     screen.note(`${scenario}: no alert came for ${device} before the end 结束前未产生告警`);
   }

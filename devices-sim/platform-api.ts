@@ -24,6 +24,14 @@ export class PlatformRefusal extends Error {
   }
 }
 
+/** A reading as the platform shows it. */
+export interface LatestReading {
+  metric: string;
+  value: unknown;
+  /** ISO 8601. */
+  observedAt: string;
+}
+
 interface Page<T> {
   items: T[];
   nextCursor: string | null;
@@ -85,6 +93,15 @@ export class PlatformApi {
       next = page.nextCursor === null ? undefined : `${first}&cursor=${encodeURIComponent(page.nextCursor)}`;
     }
     return items;
+  }
+
+  /** The latest reading of every metric of up to 200 devices, by device id. */
+  async latest(deviceIds: readonly string[]): Promise<Map<string, LatestReading[]>> {
+    const { items } = await this.call<{ items: { deviceId: string; readings: LatestReading[] }[] }>(
+      'GET',
+      `/api/v1/readings/latest?device=${deviceIds.join(',')}`,
+    );
+    return new Map(items.map(({ deviceId, readings }) => [deviceId, readings]));
   }
 
   private async ask(method: string, path: string, body: unknown): Promise<Response> {

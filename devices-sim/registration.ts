@@ -103,10 +103,7 @@ function traitsOf(device: SimulatedDevice, { speed, silent }: FleetPlan): Device
 
 async function resume(api: PlatformApi, devices: readonly SimulatedDevice[]): Promise<void> {
   if (devices.length === 0) return;
-  const { items } = await api.call<{
-    items: { deviceId: string; readings: { metric: string; value: unknown }[] }[];
-  }>('GET', `/api/v1/readings/latest?device=${devices.map(({ id }) => id).join(',')}`);
-  const latest = new Map(items.map(({ deviceId, readings }) => [deviceId, readings]));
+  const latest = await api.latest(devices.map(({ id }) => id));
   for (const { id, model } of devices) {
     model.resume(Object.fromEntries((latest.get(id) ?? []).map(({ metric, value }) => [metric, value])));
   }
