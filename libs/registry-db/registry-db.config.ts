@@ -10,7 +10,7 @@ export const registryDbConfig = defineConfig('registry-db', {
   ),
   url: setting.secret(
     'REGISTRY_URL',
-    'PostgreSQL connection URL, for REGISTRY_KIND=postgresql: postgresql://user:password@host:5432/database. For TLS add ?sslmode=verify-full, and &sslrootcert=/path/ca.pem where the authority is your own.',
+    'PostgreSQL connection URL, for REGISTRY_KIND=postgresql: postgresql://user:password@host:5432/database. For TLS add ?sslmode=verify-full; of an authority of your own name the file in NODE_EXTRA_CA_CERTS.',
   ),
   poolSize: setting.integer(
     'REGISTRY_POOL_SIZE',

@@ -1,4 +1,5 @@
 export * from './application.js';
+export * from './certificates.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './errors.js';

@@ -1,3 +1,4 @@
+import { withCertificateFix } from './certificates.js';
 import { type Clock, sleep, systemClock } from './clock.js';
 import type { Logger } from './logger.js';
 import { isTransient } from './transient.js';
@@ -109,5 +110,6 @@ export class Lifecycle {
 /** The words of the innermost cause; a refused connection to several addresses has only a code. */
 function reasonOf(error: unknown): string {
   const { message, code, cause } = error as { message?: string; code?: unknown; cause?: unknown };
-  return cause instanceof Error ? reasonOf(cause) : message || String(code ?? error);
+  if (cause instanceof Error) return reasonOf(cause);
+  return withCertificateFix(error, message || String(code ?? error));
 }

@@ -1,3 +1,5 @@
+import { isCertificateFailure } from './certificates.js';
+
 const transientCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -10,8 +12,12 @@ const transientCodes = new Set([
   'UND_ERR_SOCKET',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
-/** SQLSTATE: connection, resources, operator intervention, read-only (failed over), idle transaction ended, serialization, deadlock, lock not available. */
-const transientSqlStates = /^(08|53|57)...$|^25006$|^25P03$|^40001$|^40P01$|^55P03$/;
+/**
+ * SQLSTATE: connection, resources, operator intervention, login refused, no such database, no privilege (the last three are
+ * about us, never about what we were about to do), read-only (failed over), idle transaction ended, serialization, deadlock,
+ * lock not available.
+ */
+const transientSqlStates = /^(08|53|57|28)...$|^3D000$|^42501$|^25006$|^25P03$|^40001$|^40P01$|^55P03$/;
 /** What `pg` says without a code. */
 const transientMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error)/;
@@ -29,6 +35,7 @@ export function isTransient(error: unknown): boolean {
     // A socket file that is not there yet.
     if (code === 'ENOENT' && syscall === 'connect') return true;
     if (typeof code === 'string' && (transientCodes.has(code) || transientSqlStates.test(code))) return true;
+    if (isCertificateFailure(cause)) return true;
     if (typeof message === 'string' && transientMessages.test(message)) return true;
     cause = next;
   }

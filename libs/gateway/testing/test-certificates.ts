@@ -21,7 +21,7 @@ const ecdsaWithSha256 = '2a8648ce3d040302';
 const basicConstraints = '551d13';
 const subjectAltName = '551d11';
 
-/** Makes an X.509 v3 certificate (RFC 5280) for 127.0.0.1 on P-256: Node reads certificates, and cannot write them. */
+/** Makes an X.509 v3 certificate (RFC 5280) for localhost and 127.0.0.1 on P-256: Node reads certificates, and cannot write them. */
 export function makeCertificate({ name, issuer, validDays = [-1, 30] }: CertificateRequest): TestCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const signer: KeyObject = issuer ? createPrivateKey(issuer.key) : privateKey;
@@ -49,7 +49,8 @@ function forAuthority(): Buffer {
 }
 
 function forLoopback(): Buffer {
-  return sequence(oid(subjectAltName), der(0x04, sequence(der(0x87, Buffer.from([127, 0, 0, 1])))));
+  const names = [der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1]))];
+  return sequence(oid(subjectAltName), der(0x04, sequence(...names)));
 }
 
 function distinguishedName(name: string): Buffer {

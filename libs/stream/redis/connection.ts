@@ -1,5 +1,5 @@
 import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
-import { type Logger, sleep, systemClock } from '#libs/runtime';
+import { type Logger, sleep, systemClock, withCertificateFix } from '#libs/runtime';
 import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
 import { classifyRedisFailure } from './redis-failure.js';
 import { type Script, scripts } from './scripts.js';
@@ -12,6 +12,7 @@ const commandTimeoutMs = 5_000;
 const firstRetryMs = 50;
 const longestRetryMs = 1_000;
 const uselessAfterMs = 3_000;
+const notYet = 'not connected yet';
 
 /**
  * The connection for commands to Redis, or to a cluster. Nothing is queued while it is down and nothing is sent again
@@ -20,7 +21,7 @@ const uselessAfterMs = 3_000;
 export class RedisConnection {
   readonly client: Redis | Cluster;
   private downSince: number | undefined = performance.now();
-  private reason = 'not connected yet';
+  private reason = notYet;
   /** Since when it is connected and yet does not do what it is asked. */
   private uselessSince: number | undefined;
   private readonly ready = new Set<() => void>();
@@ -36,14 +37,14 @@ export class RedisConnection {
     this.target = urls.map(withoutSecrets).join(', ');
     this.client = open(urls);
     this.client.on('ready', () => this.up());
-    this.client.on('error', (error: Error) => this.down(error.message));
-    this.client.on('close', () => this.down('the connection was lost'));
-    this.client.on('end', () => this.down('the connection was closed'));
+    this.client.on('error', (error: Error) => this.down(withCertificateFix(error, error.message)));
+    this.client.on('close', () => this.gone('the connection was lost'));
+    this.client.on('end', () => this.gone('the connection was closed'));
   }
 
   /** Resolves when connected, or when the first attempt has failed: it goes on trying, and `problem` says how it is. */
   async connect(): Promise<void> {
-    await this.client.connect().catch((error: Error) => this.down(error.message));
+    await this.client.connect().catch((error: Error) => this.gone(error.message));
   }
 
   /** One more connection to the same place, for subscriptions; a cluster keeps one of its own for them. */
@@ -197,6 +198,11 @@ export class RedisConnection {
     if (this.downSince !== undefined && this.tells) this.logger.info({ redis: this.target }, 'connected to Redis');
     this.downSince = undefined;
     for (const done of [...this.ready]) done();
+  }
+
+  /** Down, and why has been said before where it was known. */
+  private gone(reason: string): void {
+    if (this.downSince === undefined || this.reason === notYet) this.down(reason);
   }
 
   private down(reason: string): void {

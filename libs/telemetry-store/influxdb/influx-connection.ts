@@ -1,5 +1,5 @@
 import { type Dispatcher, Pool } from 'undici';
-import { type Clock, ConfigError, type Logger, PlatformError, sleep } from '#libs/runtime';
+import { type Clock, ConfigError, type Logger, PlatformError, sleep, withCertificateFix } from '#libs/runtime';
 import { queryTimedOut, queryTooLarge, StoreUnavailable } from '../telemetry-store.errors.js';
 import type { InfluxdbConfig } from './influxdb.config.js';
 import { measurements } from './schema.js';
@@ -258,5 +258,5 @@ function basePath(url: string): string {
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
-  return message || code || String(error);
+  return withCertificateFix(error, message || code || String(error));
 }
