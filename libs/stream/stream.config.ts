@@ -32,6 +32,11 @@ export const streamConfig = defineConfig('stream', {
     doc: 'Redis 7 or later, redis://[user:password@]host[:port], rediss:// for TLS; some nodes with commas between for a cluster.',
     secret: true,
   },
+  sentinelMaster: setting.optional(
+    'REDIS_SENTINEL_MASTER',
+    'Where sentinels watch over Redis: the name of the master there; REDIS_URL then names the sentinels (port 26379), with the login of Redis itself.',
+  ),
+  sentinelPassword: setting.secret('REDIS_SENTINEL_PASSWORD', 'Password of the sentinels, where they have one.'),
   redisPrefix: {
     env: 'STREAM_REDIS_PREFIX',
     schema: z

@@ -77,7 +77,10 @@ async function chooseLog(
     case 'redis': {
       const { RedisStreamLog } = await import('./redis/index.js');
       const urls = config.redisUrl.split(',').map((url) => url.trim());
-      const log = new RedisStreamLog({ ...surroundings, urls, prefix, partitions, leaseMs, maxBacklogBytes });
+      const { sentinelMaster: master, sentinelPassword: password } = config;
+      const sentinel = master ? { master, password } : undefined;
+      const options = { urls, sentinel, prefix, partitions, leaseMs, maxBacklogBytes };
+      const log = new RedisStreamLog({ ...surroundings, ...options });
       return { log, problem: () => log.problem() };
     }
   }

@@ -4,6 +4,17 @@ import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
 import { classifyRedisFailure } from './redis-failure.js';
 import { type Script, scripts } from './scripts.js';
 
+/** Where Redis is. */
+export interface RedisServers {
+  /**
+   * One server, some nodes of a cluster, or the sentinels where `sentinel` is given: `redis://user:password@host:port`,
+   * `rediss://` for TLS. User and password are those of Redis itself.
+   */
+  urls: readonly string[];
+  /** The name under which the sentinels know the master, and their own password where they have one. */
+  sentinel?: { master: string; password: string | undefined } | undefined;
+}
+
 /** A value as a script takes it. */
 export type Argument = string | number | Buffer;
 
@@ -29,13 +40,14 @@ export class RedisConnection {
   private gathering = false;
 
   constructor(
-    private readonly urls: readonly string[],
+    private readonly servers: RedisServers,
     private readonly logger: Logger,
     /** Whether it tells in the log that it is up or down; one of several to the same place does for all. */
     private readonly tells = true,
   ) {
-    this.target = urls.map(withoutSecrets).join(', ');
-    this.client = open(urls);
+    const places = servers.urls.map((url) => new URL(url).host).join(', ');
+    this.target = servers.sentinel ? `the sentinels ${places} (${servers.sentinel.master})` : places;
+    this.client = open(servers);
     this.client.on('ready', () => this.up());
     this.client.on('error', (error: Error) => this.down(withCertificateFix(error, error.message)));
     this.client.on('close', () => this.gone('the connection was lost'));
@@ -49,7 +61,7 @@ export class RedisConnection {
 
   /** One more connection to the same place, for subscriptions; a cluster keeps one of its own for them. */
   duplicate(): Redis | Cluster {
-    return open(this.urls);
+    return open(this.servers);
   }
 
   get connected(): boolean {
@@ -231,40 +243,48 @@ const common = {
 
 const retryMs = (attempts: number) => Math.min(longestRetryMs, firstRetryMs * attempts);
 
-function open(urls: readonly string[]): Redis | Cluster {
+const byItself = { lazyConnect: true, enableOfflineQueue: false, enableAutoPipelining: false } as const;
+
+function open({ urls, sentinel }: RedisServers): Redis | Cluster {
   const [first = '', ...more] = urls;
-  if (more.length === 0) {
-    const options = { ...common, lazyConnect: true, enableOfflineQueue: false, enableAutoPipelining: false };
-    return new Redis(first, { ...options, retryStrategy: retryMs });
+  if (sentinel) {
+    const { tls, ...login } = sharedOptions(first);
+    return new Redis({
+      ...common,
+      ...byItself,
+      ...login,
+      // Whoever is the master shows a certificate of its own.
+      ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+      name: sentinel.master,
+      sentinels: urls.map((url) => nodeAt(url, 26_379)),
+      ...(sentinel.password ? { sentinelPassword: sentinel.password } : {}),
+      retryStrategy: retryMs,
+      sentinelRetryStrategy: retryMs,
+    });
   }
-  const { username, password, tls } = optionsIn(first);
+  if (more.length === 0) return new Redis(first, { ...common, ...byItself, retryStrategy: retryMs });
   return new Cluster(
-    urls.map((url): ClusterNode => {
-      const { hostname, port } = new URL(url);
-      return { host: hostname, port: Number(port || 6379) };
-    }),
+    urls.map((url) => nodeAt(url, 6_379)),
     {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      enableAutoPipelining: false,
+      ...byItself,
       clusterRetryStrategy: retryMs,
       slotsRefreshTimeout: commandTimeoutMs,
-      redisOptions: {
-        ...common,
-        ...(username ? { username } : {}),
-        ...(password ? { password } : {}),
-        ...(tls ? { tls } : {}),
-      },
+      redisOptions: { ...common, ...sharedOptions(first) },
     },
   );
 }
 
-function optionsIn(url: string): { username: string; password: string; tls: { servername: string } | undefined } {
-  const { username, password, protocol, hostname } = new URL(url);
-  const tls = protocol === 'rediss:' ? { servername: hostname } : undefined;
-  return { username: decodeURIComponent(username), password: decodeURIComponent(password), tls };
+function nodeAt(url: string, usualPort: number): ClusterNode & { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port || usualPort) };
 }
 
-function withoutSecrets(url: string): string {
-  return new URL(url).host;
+/** What is the same for all servers: login and TLS. */
+function sharedOptions(url: string): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  const { username, password, protocol, hostname } = new URL(url);
+  return {
+    ...(username ? { username: decodeURIComponent(username) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(protocol === 'rediss:' ? { tls: { servername: hostname } } : {}),
+  };
 }

@@ -32,7 +32,7 @@ class DeadRelay extends OutboxRelay {
   afterAll(() => server.stop());
 
   async function connect(url: string): Promise<RedisConnection> {
-    const connection = new RedisConnection([url], createLogger('test', 'silent'));
+    const connection = new RedisConnection({ urls: [url] }, createLogger('test', 'silent'));
     stops.push(() => connection.close());
     await connection.connect();
     return connection;

@@ -19,7 +19,7 @@ import type {
 } from '../stream.port.js';
 import { Appender } from './appender.js';
 import { Committer } from './committer.js';
-import { RedisConnection } from './connection.js';
+import { RedisConnection, type RedisServers } from './connection.js';
 import { GroupMembership } from './group-membership.js';
 import { readState, scanState } from './keyed-state.js';
 import { Keys, sourceNameOf } from './keys.js';
@@ -37,9 +37,7 @@ import { WakeUps } from './wake-ups.js';
 import { WritingConnections } from './writing-connections.js';
 
 /** What a stream on Redis is opened with. */
-export interface RedisStreamLogOptions {
-  /** One server, or some nodes of a cluster: `redis://user:password@host:port`, `rediss://` for TLS. */
-  urls: readonly string[];
+export interface RedisStreamLogOptions extends RedisServers {
   /** What all keys begin with: two platforms on one Redis never meet. */
   prefix: string;
   /** Fixed at first start; another number refuses to open. */
@@ -229,8 +227,8 @@ export class RedisStreamLog implements StreamLog {
   }
 
   private async open(): Promise<void> {
-    const { urls, logger, clock, metrics, maxBacklogBytes } = this.options;
-    const connection = new RedisConnection(urls, logger);
+    const { urls, sentinel, logger, clock, metrics, maxBacklogBytes } = this.options;
+    const connection = new RedisConnection({ urls, sentinel }, logger);
     try {
       await connection.connect();
       await this.prepare(connection);
@@ -241,7 +239,7 @@ export class RedisStreamLog implements StreamLog {
     const { keys, partitions } = this;
     const relay = new OutboxRelay(connection, keys, clock);
     const wakeUps = new WakeUps(connection, keys, this.waiters, logger);
-    const writing = WritingConnections.open(connection, urls, logger);
+    const writing = WritingConnections.open(connection, { urls, sentinel }, logger);
     await Promise.all([wakeUps.connect(), writing.connect()]);
     const room = new Room(connection, keys, maxBacklogBytes, metrics);
     this.opened = {

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
 import type { Logger } from '#libs/runtime';
-import { RedisConnection } from './connection.js';
+import { RedisConnection, type RedisServers } from './connection.js';
 
 /**
  * Redis takes some 16 KiB from each connection, then makes durable what all of them brought, then looks again. An append to
@@ -13,9 +13,9 @@ export class WritingConnections {
   private constructor(private readonly all: readonly RedisConnection[]) {}
 
   /** `first` and some more like it; a cluster keeps a connection to each of its servers as it is. */
-  static open(first: RedisConnection, urls: readonly string[], logger: Logger): WritingConnections {
+  static open(first: RedisConnection, servers: RedisServers, logger: Logger): WritingConnections {
     if (first.client instanceof Cluster) return new WritingConnections([first]);
-    const more = Array.from({ length: connections - 1 }, () => new RedisConnection(urls, logger, false));
+    const more = Array.from({ length: connections - 1 }, () => new RedisConnection(servers, logger, false));
     return new WritingConnections([first, ...more]);
   }
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { findProgram, type SpawnTarget, spawnTarget } from './where.js';
 
-export type ServerKind = 'redis' | 'postgresql' | 'influxdb' | 'mosquitto';
+export type ServerKind = 'redis' | 'sentinel' | 'postgresql' | 'influxdb' | 'mosquitto';
 
 /** Where a server is to run, and lines of configuration that the test wants. */
 export interface ServerPlace {
@@ -60,6 +60,22 @@ export const servers: Record<ServerKind, ServerProgram> = {
       ]),
     ],
     // A server that loads its log answers -LOADING.
+    probe: (port) => exchange(port, 'PING\r\n', /^\+PONG/),
+    url: (port) => `redis://127.0.0.1:${port}`,
+  },
+  /** Watches the Redis that a test names in its settings: `sentinel monitor <name> <host> <port> <quorum>`. */
+  sentinel: {
+    kind: 'sentinel',
+    name: 'Redis Sentinel',
+    env: 'TEST_SENTINEL_URL',
+    command: 'redis-server',
+    versionArgs: ['--version'],
+    image: 'redis:7',
+    refusesRoot: false,
+    prepare: async (place) => {
+      const lines = [`port ${place.port}`, 'bind 127.0.0.1', `dir ${place.dir}`];
+      return [await configFile(place, 'sentinel.conf', lines), '--sentinel'];
+    },
     probe: (port) => exchange(port, 'PING\r\n', /^\+PONG/),
     url: (port) => `redis://127.0.0.1:${port}`,
   },

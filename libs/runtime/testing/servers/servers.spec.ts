@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ownServerOffer, type ServerKind, startServer, type TestServer } from './index.js';
 
-const kinds: ServerKind[] = ['redis', 'postgresql', 'influxdb', 'mosquitto'];
+const kinds: ServerKind[] = ['redis', 'sentinel', 'postgresql', 'influxdb', 'mosquitto'];
 const running: TestServer[] = [];
 
 afterEach(async () => {
