@@ -169,6 +169,7 @@ export class SourceWorker {
     let left = entries;
     let size = left.length;
     let failures = 0;
+    let failuresAlone = 0;
     let transient = 0;
     while (left.length > 0 && !signal.aborted) {
       const batch = left.slice(0, size);
@@ -176,6 +177,7 @@ export class SourceWorker {
       if (outcome.kind === 'done') {
         left = left.filter(({ position }) => position > outcome.upTo);
         transient = 0;
+        failuresAlone = 0;
         // While the poisonous entry is being looked for, what is left stays in small pieces.
         if (failures < attempts) failures = 0;
         if (failures === 0) size = Math.max(1, left.length);
@@ -189,17 +191,23 @@ export class SourceWorker {
         await this.backOff(++transient);
         continue;
       }
-      failures++;
-      if (failures < attempts) {
-        await this.backOff(failures);
-      } else if (batch.length > 1) {
-        size = Math.ceil(batch.length / 2);
-      } else {
-        await this.deadLetter(batch[0] as Entry, outcome.error);
-        left = left.slice(1);
-        failures = 0;
-        size = Math.max(1, left.length);
+      if (batch.length > 1) {
+        failures++;
+        if (failures < attempts) await this.backOff(failures);
+        else size = Math.ceil(batch.length / 2);
+        continue;
       }
+      // Nothing is given up for the failure of another.
+      failuresAlone++;
+      if (failuresAlone < attempts) {
+        await this.backOff(failuresAlone);
+        continue;
+      }
+      await this.deadLetter(batch[0] as Entry, outcome.error);
+      left = left.slice(1);
+      failures = 0;
+      failuresAlone = 0;
+      size = Math.max(1, left.length);
     }
   }
 

@@ -209,6 +209,33 @@ describe('a stage that fails', () => {
     expect(await metrics.render()).toContain('discards_total{stage="stage",reason="stage_failed"} 2');
   });
 
+  it('gives up on none that fails once when it is alone, while the poisonous one is looked for', async () => {
+    const clock = new ScriptedClock(startOfTime);
+    const stream = await open({ clock });
+    await stream.log.append(['a', 'b', 'c', 'poison'].map((one) => entry(one)));
+    const alone = new Map<string, number>();
+    await run(stream, {
+      clock,
+      settings: { STREAM_STAGE_ATTEMPTS: '3' },
+      handle: async ({ entries }) => {
+        const texts = entries.map(({ data }) => text(data));
+        if (texts.length > 1) throw new Error('one of these');
+        const [only = ''] = texts;
+        alone.set(only, (alone.get(only) ?? 0) + 1);
+        if (only === 'poison' || alone.get(only) === 1) throw new Error(only);
+        return { append: [entry(only, { stream: 'readings' })] };
+      },
+    });
+    await advanceUntil(clock, async () => (await owed(stream.log, sourceOf())).length === 0);
+    expect(await kept(stream.log, { stream: 'readings' })).toEqual(['a', 'b', 'c']);
+    expect([...alone]).toEqual([
+      ['a', 2],
+      ['b', 2],
+      ['c', 2],
+      ['poison', 3],
+    ]);
+  });
+
   it('is retried for as long as an engine is down, and dead-letters nothing', async () => {
     const clock = new ScriptedClock(startOfTime);
     const stream = await open({ clock });
