@@ -14,4 +14,20 @@ if [ "${1:-}" = --health ]; then
     case "$word" in all-in-one | gateway | pipeline | notifier | api) role=$word ;; esac
   done
 fi
-exec node --enable-source-maps /citysense/dist/apps/main.js "$role" "$@"
+set -- --enable-source-maps /citysense/dist/apps/main.js "$role" "$@"
+[ $$ = 1 ] || exec node "$@"
+
+# Process 1 hears only what it has asked for: as such node would miss a SIGTERM that comes before it has begun.
+child=
+stopping=
+trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" || true' TERM INT
+node "$@" &
+child=$!
+[ -z "$stopping" ] || kill -TERM "$child"
+status=0
+# A signal ends the waiting, not what is waited for.
+while kill -0 "$child" 2>/dev/null; do
+  status=0
+  wait "$child" || status=$?
+done
+exit "$status"

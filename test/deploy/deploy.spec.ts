@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
@@ -201,6 +203,34 @@ describe('the compose stack', () => {
   });
 });
 
+describe('the image', () => {
+  const inNamespace = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
+  const canBeProcessOne = spawnSync('unshare', [...inNamespace, 'true']).status === 0;
+
+  (canBeProcessOne ? it : it.skip)(
+    'as process 1 hears a SIGTERM before its program does, and ends as that ended',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'citysense-entrypoint-'));
+      // It hears nothing either until it asks to, and says when it is there.
+      writeFileSync(join(folder, 'node'), '#!/bin/sh\necho "$@"\nexec sleep 60\n', { mode: 0o755 });
+      const started = spawn('unshare', [...inNamespace, 'sh', deploy('entrypoint.sh'), 'gateway'], {
+        env: { PATH: `${folder}:${process.env.PATH}` },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        const [said] = (await once(started.stdout, 'data')) as [Buffer];
+        expect(String(said)).toBe('--enable-source-maps /citysense/dist/apps/main.js gateway\n');
+        const children = readFileSync(`/proc/${started.pid}/task/${started.pid}/children`, 'utf8');
+        process.kill(Number(children.trim()), 'SIGTERM');
+        expect(await once(started, 'exit')).toEqual([143, null]);
+      } finally {
+        started.kill('SIGKILL');
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
 describe('the chart', () => {
   const templates = readdirSync(deploy('helm', 'citysense', 'templates'));
   const values = parse(chart('values.yaml')) as { settings: Record<string, string>; roles: Record<string, unknown> };
@@ -209,6 +239,12 @@ describe('the chart', () => {
     expect(Object.keys(values.roles).sort()).toEqual([...roles].sort());
     expect(Object.keys(values.settings).filter((name) => !everySetting().has(name))).toEqual([]);
     expect(parse(chart('Chart.yaml'))).toMatchObject({ apiVersion: 'v2', name: 'citysense' });
+  });
+
+  it('takes no settings from the Services that happen to be in its namespace', () => {
+    const pods = templates.map((name) => chart('templates', name)).join('\n');
+    const containers = pods.match(/^ +containers:$/gm)?.length;
+    expect(pods.match(/^ +enableServiceLinks: false$/gm)?.length).toBe(containers);
   });
 
   it('backs up with arguments and settings that the command knows, with the master key, and lets it reach engines only', () => {
