@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ScriptedClock } from '#libs/runtime';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
-import { influxql, openTestTelemetryStore, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { dropDatabase, openTestTelemetryStore, testInfluxdbStore } from '#libs/telemetry-store/testing';
 import { aggregations, type TelemetryStore } from './telemetry-store.port.js';
 import { dayMs, exported, hour } from './testing/contract-run.js';
 import { batchOf, dayStart, messageOf } from './testing/messages.js';
@@ -58,6 +58,6 @@ const database = `journey_${process.pid}`;
     expect(await series(third.store)).toEqual(before);
 
     await Promise.all([first.close(), second.stop(), third.close()]);
-    await influxql(server.url, '', `DROP DATABASE "${database}"`);
+    await dropDatabase(server.url, database);
   }, 60_000);
 });

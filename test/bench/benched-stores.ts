@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '#libs/runtime';
 import { serverOffer, startServer } from '#libs/runtime/testing';
 import type { TelemetryStore } from '#libs/telemetry-store';
-import { openTestTelemetryStore, rowsScannedFile, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import {
+  influxdbPost,
+  openTestTelemetryStore,
+  rowsScannedFile,
+  testInfluxdbStore,
+} from '#libs/telemetry-store/testing';
 
 const dayMs = 86_400_000;
 const queryTimeoutMs = 60_000;
@@ -123,7 +128,7 @@ async function explained(url: string, statements: readonly string[]): Promise<Re
   const selects = statements.filter((statement) => statement.startsWith('SELECT'));
   for (const statement of selects) {
     const body = new URLSearchParams({ q: `EXPLAIN ANALYZE ${statement}` });
-    const response = await fetch(url, { method: 'POST', body, signal: AbortSignal.timeout(queryTimeoutMs) });
+    const response = await influxdbPost(`${url}&${body}`);
     const text = await response.text();
     for (const name of told) {
       for (const [, count] of text.matchAll(new RegExp(`${name}: (\\d+)`, 'g'))) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { startTestDatabase } from '#libs/registry-db/testing';
 import { type ServerKind, type ServerOffer, type ServerProcess, serverOffer, startServer } from '#libs/runtime/testing';
+import { influxdbSettings } from '#libs/telemetry-store/testing';
 
 /** The server engines of one test, and the settings that lead a process to them. */
 export interface Engines {
@@ -58,7 +59,7 @@ const starters: Record<EngineKind, () => Promise<Engine>> = {
   },
   influxdb: async () => {
     const server = await startServer('influxdb');
-    const environment = { TELEMETRY_STORE_KIND: 'influxdb', INFLUX_URL: server.url, INFLUX_DATABASE: ownName() };
+    const environment = { TELEMETRY_STORE_KIND: 'influxdb', ...(await influxdbSettings(server.url, ownName())) };
     return { environment, process: server.process, stop: server.stop };
   },
 };

@@ -23,7 +23,7 @@ import {
   testRedisLog,
 } from '#libs/stream/testing';
 import type { TelemetryStore } from '#libs/telemetry-store';
-import { influxql, openTestTelemetryStore, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { dropDatabase, openTestTelemetryStore, testInfluxdbStore } from '#libs/telemetry-store/testing';
 import { differenceOf, type Reconciled, total } from './reconciliation.js';
 import { ReconciliationService } from './reconciliation.service.js';
 
@@ -295,7 +295,7 @@ const offered = offers.every(({ available }) => available);
       stop: async () => {
         await store.stop();
         await log.stop();
-        await influxql(influxdb.url, '', `DROP DATABASE "${database}"`);
+        await dropDatabase(influxdb.url, database);
       },
     };
   });

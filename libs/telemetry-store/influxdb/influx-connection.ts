@@ -24,11 +24,20 @@ export interface ServerVersion {
 
 interface Answer {
   error?: string;
+  /** Of 2.x, where it does not get as far as a statement: `{"code":"unauthorized","message":"unauthorized access"}`. */
+  message?: string;
   results?: { error?: string; series?: Series[] }[];
+}
+
+/** A bucket of 2.x, as far as it matters here. */
+interface Bucket {
+  id: string;
+  retentionRules?: { shardGroupDurationSeconds?: number }[];
 }
 
 const connections = 16;
 const pingTimeoutMs = 2_000;
+const secondsPerDay = 86_400;
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 const rowsPerChunk = 10_000;
@@ -39,6 +48,8 @@ const maxRows = 500_000;
 export class InfluxConnection {
   /** Known once `open` resolves. */
   version: ServerVersion = { text: '', major: 0 };
+  /** Of the bucket, on 2.x. */
+  private bucketId = '';
   private readonly pool: Pool;
   private readonly waiting = new AbortController();
   private readonly closing = new AbortController();
@@ -98,10 +109,10 @@ export class InfluxConnection {
   }
 
   /** All series of an answer. Rejects with 400 `telemetry_query_too_large` beyond 500,000 rows. */
-  async ask(statement: string): Promise<Series[]> {
+  async ask(statement: string, timeoutMs = this.queryTimeoutMs): Promise<Series[]> {
     const found: Series[] = [];
     let rows = 0;
-    for await (const series of this.stream(statement)) {
+    for await (const series of this.stream(statement, timeoutMs)) {
       rows += series.values.length;
       if (rows > maxRows)
         throw queryTooLarge(`The answer has more than ${maxRows} rows: ask for a shorter range or fewer devices.`);
@@ -135,6 +146,7 @@ export class InfluxConnection {
   async prepareDatabase(): Promise<void> {
     const { database } = this.config;
     await this.createDatabase();
+    if (this.version.major === 2) await this.findBucket();
     try {
       // 2.x shows no measurements of a database that is not mapped, and says nothing of it: a question about one tells.
       const ofOne = `SELECT "position" FROM ${measurements.positions} LIMIT 1`;
@@ -151,6 +163,64 @@ export class InfluxConnection {
     }
   }
 
+  /** How many series the database has, as 1.x and 2.x estimate it; undefined where the server does not say. */
+  async seriesCount(timeoutMs: number): Promise<number | undefined> {
+    switch (this.version.major) {
+      case 1: {
+        const [found] = await this.ask('SHOW SERIES CARDINALITY', timeoutMs);
+        return Number(found?.values[0]?.at(-1) ?? 0);
+      }
+      case 2: {
+        // It has no such statement, and counts by itself.
+        const { status, text } = await this.get('/metrics', timeoutMs);
+        const ofBucket = new RegExp(`^storage_bucket_series_num\\{bucket="${this.bucketId}"\\} (\\S+)$`, 'm');
+        const [, count] = ofBucket.exec(text) ?? [];
+        return status === 200 && count !== undefined ? Number(count) : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** 2.x takes writes for an organisation by name, and tells only then that it, or its bucket, is not there. */
+  private async findBucket(): Promise<void> {
+    const { org, database, shardDays } = this.config;
+    if (org === '') {
+      throw new ConfigError(
+        'INFLUX_ORG is missing: set it to the organisation of the bucket, InfluxDB 2.x asks for it.',
+      );
+    }
+    const query = new URLSearchParams({ org, name: database });
+    const { status, text } = await this.get(`/api/v2/buckets?${query}`, pingTimeoutMs);
+    if (status === 404) {
+      throw new ConfigError(
+        `InfluxDB has no bucket "${database}" in an organisation "${org}": make it, or set INFLUX_DATABASE and INFLUX_ORG.`,
+      );
+    }
+    // What may not be seen, or not now, shows in the first question.
+    if (status !== 200) return;
+    const [bucket] = (JSON.parse(text) as { buckets?: Bucket[] }).buckets ?? [];
+    this.bucketId = bucket?.id ?? '';
+    const days = (bucket?.retentionRules?.[0]?.shardGroupDurationSeconds ?? 0) / secondsPerDay;
+    if (days > 0 && days < shardDays) {
+      this.logger.warn(
+        { shardDays: days },
+        `the bucket has a shard for every ${days} days, and questions that look far back look into each: influx bucket update --id ${this.bucketId} --shard-group-duration ${shardDays}d`,
+      );
+    }
+  }
+
+  private async get(path: string, timeoutMs: number) {
+    const response = await this.pool.request({
+      method: 'GET',
+      path: `${basePath(this.config.url)}${path}`,
+      headers: this.authorization(),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.closing.signal]),
+    });
+    const { statusCode: status, headers, body } = response;
+    return { status, headers, text: await body.text() };
+  }
+
   private async createDatabase(): Promise<void> {
     if (this.version.major !== 1) return;
     const { database, shardDays } = this.config;
@@ -164,15 +234,9 @@ export class InfluxConnection {
   private async detect(): Promise<ServerVersion> {
     const { url } = this.config;
     try {
-      const response = await this.pool.request({
-        method: 'GET',
-        path: `${basePath(url)}/ping`,
-        headers: this.authorization(),
-        signal: AbortSignal.any([AbortSignal.timeout(pingTimeoutMs), this.closing.signal]),
-      });
-      const body = await response.body.text();
-      if (response.statusCode >= 400) throw new Error(`/ping answered ${response.statusCode}`);
-      return versionOf(response.headers['x-influxdb-version'], body);
+      const { status, text, headers } = await this.get('/ping', pingTimeoutMs);
+      if (status >= 400) throw new Error(`/ping answered ${status}`);
+      return versionOf(headers['x-influxdb-version'], text);
     } catch (error) {
       throw new StoreUnavailable(`InfluxDB at ${url} does not answer: ${reasonOf(error)}`);
     }
@@ -229,7 +293,7 @@ function* seriesOf(line: string, status: number): Generator<Series> {
   } catch {
     throw new StoreUnavailable(`InfluxDB answered ${status} with what is not JSON: ${line.slice(0, 200)}`);
   }
-  const problem = answer.error ?? answer.results?.find((result) => result.error !== undefined)?.error;
+  const problem = answer.error ?? answer.message ?? answer.results?.find((result) => result.error !== undefined)?.error;
   if (problem !== undefined) {
     if (status === 401) {
       throw new LoginRefused(

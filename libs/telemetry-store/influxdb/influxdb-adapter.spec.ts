@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NormalisedMessage, qualityFlags } from '#libs/contracts';
 import { Metrics, ScriptedClock } from '#libs/runtime';
-import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
+import { influxdbLogin, serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
 import {
   batchOf,
   dayStart,
+  dropDatabase,
+  influxdbPost,
   influxql,
   messageOf,
   type TestInfluxdbOptions,
@@ -18,6 +20,8 @@ const hour = 3_600_000;
 const dayMs = 24 * hour;
 const week = 7 * dayMs;
 const always = { from: dayStart - 400 * dayMs, to: dayStart + 400 * dayMs };
+/** Each version does some things for itself. */
+const isSecond = influxdbLogin() !== undefined;
 const unmodelled = (message: NormalisedMessage) => {
   for (const report of message.reports)
     for (const reading of report.readings) reading.quality = qualityFlags.unmodelled;
@@ -40,7 +44,7 @@ const unmodelled = (message: NormalisedMessage) => {
   });
   afterEach(async () => {
     for (const store of stores.splice(0)) await store.stop();
-    await influxql(server.url, '', `DROP DATABASE "${database}"`);
+    await dropDatabase(server.url, database);
   });
 
   const prepare = (options: Partial<TestInfluxdbOptions> = {}) => {
@@ -158,7 +162,7 @@ const unmodelled = (message: NormalisedMessage) => {
     const store = await open({ settings: { INFLUX_WRITE_POINTS: '50', INFLUX_SHARD_DAYS: '7' } });
     // Somebody wrote a text where the store keeps numbers: InfluxDB takes no number there until the next shard.
     const body = `readings value="text" ${dayStart + week}000000`;
-    const seeded = await fetch(`${server.url}/write?db=${database}`, { method: 'POST', body });
+    const seeded = await influxdbPost(`${server.url}/write?db=${database}`, body);
     expect(seeded.status).toBe(204);
     const messages = Array.from({ length: 200 }, (_, index) =>
       messageOf(
@@ -175,7 +179,7 @@ const unmodelled = (message: NormalisedMessage) => {
     expect(refused.map((one) => one.message.reports[0]?.readings)).toEqual(
       [7, 47, 87, 127, 167].map((value) => [{ metric: 'level', value, quality: 0 }]),
     );
-    expect(refused[0]).toMatchObject({ readings: 1, detail: expect.stringMatching(/400 .*field type conflict/) });
+    expect(refused[0]).toMatchObject({ readings: 1, detail: expect.stringMatching(/4(00|22) .*field type conflict/) });
     expect(await store.range({ deviceKey: 'd', metrics: ['level'], range: always, limit: 1_000 })).toHaveLength(195);
     expect(await store.range({ deviceKey: 'd', metrics: ['note'], range: always, limit: 1_000 })).toHaveLength(200);
     const counts = { passed: 200, messages: 200, rejected: 0, refused: 0 };
@@ -296,32 +300,53 @@ const unmodelled = (message: NormalisedMessage) => {
 
   it('counts the series of the database', async () => {
     const metrics = new Metrics();
-    const store = await open({ metrics });
+    const clock = new ScriptedClock(Date.now());
+    const store = await open({ metrics, clock });
     const values = { level: 1, note: 'a', open: true };
     await store.append([batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values })], { position: 1 })]);
     // Three of readings; one of frames, of positions, of days, of the device that is late and of the days it is late for.
-    expect(await metrics.render()).toMatch(/telemetry_store_series 8\n/);
-  });
+    const eight = /telemetry_store_series 8\n/;
+    for (let waits = 0; isSecond && !eight.test(await metrics.render()) && waits < 40; waits += 1) {
+      // 2.x counts them every ten seconds.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await clock.advance(60_000);
+    }
+    expect(await metrics.render()).toMatch(eight);
+  }, 30_000);
 
-  it('makes its database with long shards, and leaves one that is there as it is', async () => {
-    const shards = async () =>
-      (await ask(`SHOW RETENTION POLICIES ON "${database}"`)).map(([name, , span]) => [name, span]);
-    await open();
-    expect(await shards()).toEqual([['autogen', '672h0m0s']]);
-    await open({ settings: { INFLUX_SHARD_DAYS: '7' } });
-    expect(await shards()).toEqual([['autogen', '672h0m0s']]);
-  });
-
-  it('makes the database again where somebody dropped it', async () => {
-    const store = await open();
-    await influxql(server.url, '', `DROP DATABASE "${database}"`);
-    const entry = batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1 } })], {
-      position: 1,
+  if (isSecond) {
+    it('waits for its bucket where somebody dropped it', async () => {
+      const store = await open();
+      await dropDatabase(server.url, database);
+      const entry = batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1 } })], {
+        position: 1,
+      });
+      for (const _ of [1, 2]) await expect(store.append([entry])).rejects.toMatchObject({ retryable: true });
+      await prepare().start();
+      await store.append([entry]);
+      expect(await read(store)).toEqual({ level: 1 });
     });
-    await expect(store.append([entry])).rejects.toMatchObject({ retryable: true });
-    await store.append([entry]);
-    expect(await read(store)).toEqual({ level: 1 });
-  });
+  } else {
+    it('makes its database with long shards, and leaves one that is there as it is', async () => {
+      const shards = async () =>
+        (await ask(`SHOW RETENTION POLICIES ON "${database}"`)).map(([name, , span]) => [name, span]);
+      await open();
+      expect(await shards()).toEqual([['autogen', '672h0m0s']]);
+      await open({ settings: { INFLUX_SHARD_DAYS: '7' } });
+      expect(await shards()).toEqual([['autogen', '672h0m0s']]);
+    });
+
+    it('makes the database again where somebody dropped it', async () => {
+      const store = await open();
+      await dropDatabase(server.url, database);
+      const entry = batchOf([messageOf({ deviceKey: 'd' }, { observedAt: dayStart, values: { level: 1 } })], {
+        position: 1,
+      });
+      await expect(store.append([entry])).rejects.toMatchObject({ retryable: true });
+      await store.append([entry]);
+      expect(await read(store)).toEqual({ level: 1 });
+    });
+  }
 
   it('keeps what a release stored that did not count uncounted, until the stream says how much it was', async () => {
     const store = await open();

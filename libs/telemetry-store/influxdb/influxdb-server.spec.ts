@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLogger, systemClock } from '#libs/runtime';
-import { ownServerOffer, startServer } from '#libs/runtime/testing';
+import { influxdbLogin, ownServerOffer, startServer } from '#libs/runtime/testing';
 import { batchOf, dayStart, messageOf, testInfluxdbStore } from '#libs/telemetry-store/testing';
 
 const offer = ownServerOffer('influxdb');
@@ -52,20 +52,23 @@ const always = { from: dayStart, to: dayStart + 86_400_000 };
     }
   }, 60_000);
 
-  it('warns of a server that acknowledges before its disk has it', async () => {
-    const careless = await startServer('influxdb', ['wal-fsync-delay = "100ms"']);
-    const warnings: string[] = [];
-    const logger = createLogger('test', 'silent');
-    logger.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));
-    const store = testInfluxdbStore({ url: careless.url, database, logger });
-    try {
-      await store.start();
-      expect(warnings).toEqual([expect.stringMatching(/100ms.*before they are on disk/)]);
-    } finally {
-      await store.stop();
-      await careless.stop();
-    }
-  });
+  // 2.x does not show its settings to whoever may only read and write.
+  if (!influxdbLogin()) {
+    it('warns of a server that acknowledges before its disk has it', async () => {
+      const careless = await startServer('influxdb', ['wal-fsync-delay = "100ms"']);
+      const warnings: string[] = [];
+      const logger = createLogger('test', 'silent');
+      logger.warn = (...said: unknown[]) => void warnings.push(JSON.stringify(said));
+      const store = testInfluxdbStore({ url: careless.url, database, logger });
+      try {
+        await store.start();
+        expect(warnings).toEqual([expect.stringMatching(/100ms.*before they are on disk/)]);
+      } finally {
+        await store.stop();
+        await careless.stop();
+      }
+    });
+  }
 
   it('gives up waiting when it is stopped', async () => {
     const store = testInfluxdbStore({ url: 'http://127.0.0.1:1', database, clock: systemClock });

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
-import { influxql, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import { dropDatabase, testInfluxdbStore } from '#libs/telemetry-store/testing';
 import { describeTelemetryStore } from '../testing/telemetry-store.contract.js';
 
 const offer = serverOffer('influxdb');
@@ -22,6 +22,6 @@ const offer = serverOffer('influxdb');
     upkeep: (store) => store.rollUp(() => true),
     crashScript: new URL('./append-until-killed.child.js', import.meta.url),
     crashArguments: () => [server.url],
-    discard: async (dataDir) => void (await influxql(server.url, '', `DROP DATABASE "${basename(dataDir)}"`)),
+    discard: (dataDir) => dropDatabase(server.url, basename(dataDir)),
   });
 });

@@ -10,7 +10,7 @@ import type { InfluxdbConfig } from './influxdb.config.js';
 const connections = 4;
 const writeOptions = { method: 'POST', headers: { 'content-type': 'text/plain; charset=utf-8' } };
 /** Not a point's fault though InfluxDB answers 400: what the server's settings limit. */
-const serverLimits = /max-series-per-database|max-values-per-tag|max series|timeout/i;
+const serverLimits = /max-series-per-database|max-values-per-tag|max series|timeout|provide either orgID or org/i;
 
 // The client would print what is handled here.
 setLogger({ error: () => {}, warn: () => {} });
@@ -117,7 +117,9 @@ export class PointWriter {
       const refusal = refusalOf(error);
       this.requests.inc({ outcome: refusal === undefined ? 'failed' : 'refused' });
       if (refusal !== undefined) return refusal;
-      if (error instanceof HttpError && error.statusCode === 404) await this.connection.prepareDatabase();
+      // 1.x has its database made again; elsewhere somebody has to, and what comes meanwhile waits.
+      if (error instanceof HttpError && error.statusCode === 404 && this.connection.version.major === 1)
+        await this.connection.prepareDatabase();
       throw new StoreUnavailable(`InfluxDB did not take a write: ${reasonOf(error)}`);
     }
   }

@@ -2,7 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { qualityFlags } from '#libs/contracts';
 import { ScriptedClock } from '#libs/runtime';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
-import { batchOf, dayStart, influxql, messageOf, testInfluxdbStore } from '#libs/telemetry-store/testing';
+import {
+  batchOf,
+  dayStart,
+  dropDatabase,
+  influxdbPost,
+  influxql,
+  messageOf,
+  testInfluxdbStore,
+} from '#libs/telemetry-store/testing';
 import type { Aggregation } from '../telemetry-store.port.js';
 import type { InfluxdbTelemetryStore } from './influxdb-telemetry-store.js';
 
@@ -32,13 +40,13 @@ const dayMs = 24 * hour;
   });
   afterEach(async () => {
     await store.stop();
-    await influxql(server.url, '', `DROP DATABASE "${database}"`);
+    await dropDatabase(server.url, database);
   });
 
   const ask = (statement: string) => influxql(server.url, database, statement);
   const write = async (line: string) => {
     const url = `${server.url}/write?db=${database}&precision=ms`;
-    const { status } = await fetch(url, { method: 'POST', body: line, signal: AbortSignal.timeout(10_000) });
+    const { status } = await influxdbPost(url, line);
     expect(status).toBe(204);
   };
   const append = (...messages: ReturnType<typeof messageOf>[]) => {
@@ -125,7 +133,7 @@ const dayMs = 24 * hour;
     expect(await ask('SELECT count("total") FROM rollup_days')).toEqual([[0, 300]]);
     // As a crash leaves it between the points and the position: the entry comes again, to another process.
     await append(level('d', 1, 7));
-    await ask('DROP SERIES FROM positions');
+    await ask('DROP MEASUREMENT positions');
     const other = testInfluxdbStore({ url: server.url, database, clock });
     await other.start();
     await other.rollUp(() => true);

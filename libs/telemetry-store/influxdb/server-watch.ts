@@ -40,9 +40,8 @@ export class ServerWatch {
     if (major === 0 || major > 2 || now - this.askedAt < askAgainMs) return;
     this.askedAt = now;
     try {
-      for await (const { values } of this.connection.stream('SHOW SERIES CARDINALITY', askTimeoutMs)) {
-        this.series.set(Number(values[0]?.at(-1)));
-      }
+      const count = await this.connection.seriesCount(askTimeoutMs);
+      if (count !== undefined) this.series.set(count);
     } catch {
       // A server that is away is told of by the store's health; the gauge keeps what it showed.
     }

@@ -3,6 +3,7 @@ import { chownSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
+import { influxdb2Arguments, influxdbLogin, setUpInfluxdb2 } from './influxdb-2.js';
 import { findProgram, type SpawnTarget, spawnTarget } from './where.js';
 
 export type ServerKind = 'redis' | 'sentinel' | 'postgresql' | 'influxdb' | 'mosquitto';
@@ -108,6 +109,7 @@ export const servers: Record<ServerKind, ServerProgram> = {
     image: 'influxdb:1.8',
     refusesRoot: false,
     prepare: async (place) => {
+      if (influxdbLogin()) return influxdb2Arguments(place.dir, place.port, place.settings);
       const file = await configFile(place, 'influxdb.conf', [
         'reporting-disabled = true',
         'bind-address = "127.0.0.1:0"',
@@ -123,6 +125,8 @@ export const servers: Record<ServerKind, ServerProgram> = {
     probe: async (port) => {
       const answer = await fetch(`http://127.0.0.1:${port}/ping`, { signal: AbortSignal.timeout(2_000) });
       if (answer.status !== 204) throw new Error(`/ping answered ${answer.status}`);
+      const login = influxdbLogin();
+      if (login) await setUpInfluxdb2(`http://127.0.0.1:${port}`, login);
     },
     url: (port) => `http://127.0.0.1:${port}`,
   },

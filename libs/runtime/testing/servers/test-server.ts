@@ -55,7 +55,8 @@ function lookFor(program: ServerProgram): ServerOffer {
 
 /**
  * Starts a server on a free port of loopback with a data folder of its own, or gives the one named by its variable
- * (TEST_REDIS_URL, TEST_POSTGRESQL_URL, TEST_INFLUXDB_URL, TEST_MOSQUITTO_URL); there, keep to names of your own.
+ * (TEST_REDIS_URL, TEST_POSTGRESQL_URL, TEST_INFLUXDB_URL, TEST_MOSQUITTO_URL); there, keep to names of your own. An
+ * InfluxDB 2.x at a URL also needs TEST_INFLUXDB_TOKEN, and TEST_INFLUXDB_ORG where that is not `citysense`.
  * `settings` are lines for its configuration. Throws where `serverOffer` says that there is none.
  */
 export async function startServer(kind: ServerKind, settings: readonly string[] = []): Promise<TestServer> {
