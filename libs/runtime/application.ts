@@ -200,8 +200,10 @@ export function printSettings(name: string): void {
   for (const definition of declaredConfigs()) {
     lines.push(`${definition.name}`);
     for (const setting of Object.values(definition.settings)) {
-      const byDefault = setting.schema.safeParse(undefined).data;
-      lines.push(`  ${setting.env}${byDefault === undefined ? '' : `=${byDefault}`}`, `      ${setting.doc}`);
+      const byDefault: unknown = setting.schema.safeParse(undefined).data;
+      // Names with values are none where nothing is said.
+      const isShown = Array.isArray(byDefault) || !['undefined', 'object'].includes(typeof byDefault);
+      lines.push(`  ${setting.env}${isShown ? `=${byDefault}` : ''}`, `      ${setting.doc}`);
     }
     lines.push('');
   }

@@ -9,9 +9,9 @@ export const influxdbConfig = defineConfig('influxdb', {
   database: setting.text(
     'INFLUX_DATABASE',
     'citysense',
-    'Database of 1.x and 3.x, bucket of 2.x (with a DBRP mapping of the same name). Made on 1.x where the user may.',
+    'Database of 1.x and 3.x, bucket of 2.x (before 2.4 with a DBRP mapping of the same name). Made on 1.x where the user may.',
   ),
-  org: setting.text('INFLUX_ORG', '', 'Organisation of the bucket, on 2.x.'),
+  org: setting.text('INFLUX_ORG', '', 'Organisation of the bucket: needed on 2.x.'),
   token: setting.secret('INFLUX_TOKEN', 'Token, on 2.x and 3.x.'),
   username: setting.text('INFLUX_USERNAME', '', 'User name, on 1.x with authentication.'),
   password: setting.secret('INFLUX_PASSWORD', 'Password of INFLUX_USERNAME, on 1.x.'),
