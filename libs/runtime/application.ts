@@ -159,14 +159,17 @@ const sameSignalMs = 500;
 
 function stopOnSignal(app: NestFastifyApplication): void {
   const logger = app.get<Logger>(LOGGER);
-  let stoppingSince: number | undefined;
+  let state: 'running' | 'stopping' | 'stopping, and told once' = 'running';
   const stop = (signal: string) => {
-    const now = performance.now();
-    if (stoppingSince !== undefined) {
-      if (now - stoppingSince >= sameSignalMs) process.exit(1);
-      return;
-    }
-    stoppingSince = now;
+    if (state === 'stopping, and told once') process.exit(1);
+    if (state === 'stopping') return;
+    state = 'stopping';
+    // A busy event loop hears late of what came in time: what waits to be heard comes before an immediate.
+    setTimeout(() => {
+      setImmediate(() => {
+        state = 'stopping, and told once';
+      });
+    }, sameSignalMs).unref();
     logger.info({ signal }, 'draining; once more to stop at once');
     stopApp(app).then(
       () => process.exit(0),
