@@ -215,7 +215,8 @@ describe('the image', () => {
       writeFileSync(join(folder, 'node'), '#!/bin/sh\necho "$@"\nexec sleep 60\n', { mode: 0o755 });
       const started = spawn('unshare', [...inNamespace, 'sh', deploy('entrypoint.sh'), 'gateway'], {
         env: { PATH: `${folder}:${process.env.PATH}` },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        // Its shell says that it was told to end.
+        stdio: ['ignore', 'pipe', 'ignore'],
       });
       try {
         const [said] = (await once(started.stdout, 'data')) as [Buffer];
