@@ -128,7 +128,7 @@ async function explained(url: string, statements: readonly string[]): Promise<Re
   const selects = statements.filter((statement) => statement.startsWith('SELECT'));
   for (const statement of selects) {
     const body = new URLSearchParams({ q: `EXPLAIN ANALYZE ${statement}` });
-    const response = await influxdbPost(`${url}&${body}`);
+    const response = await influxdbPost(url, body);
     const text = await response.text();
     for (const name of told) {
       for (const [, count] of text.matchAll(new RegExp(`${name}: (\\d+)`, 'g'))) {

@@ -10,7 +10,7 @@ import type { InfluxdbConfig } from './influxdb.config.js';
 const connections = 4;
 const writeOptions = { method: 'POST', headers: { 'content-type': 'text/plain; charset=utf-8' } };
 /** Not a point's fault though InfluxDB answers 400: what the server's settings limit. */
-const serverLimits = /max-series-per-database|max-values-per-tag|max series|timeout|provide either orgID or org/i;
+const serverLimits = /max-series-per-database|max-values-per-tag|max series|timeout/i;
 
 // The client would print what is handled here.
 setLogger({ error: () => {}, warn: () => {} });

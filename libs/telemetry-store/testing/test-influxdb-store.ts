@@ -68,12 +68,12 @@ export async function dropDatabase(url: string, database: string): Promise<void>
 }
 
 /** Posts to a test's InfluxDB with the login that it asks for. */
-export function influxdbPost(url: string, body?: string): Promise<Response> {
+export function influxdbPost(url: string, body?: string | URLSearchParams): Promise<Response> {
   const login = influxdbLogin();
   return fetch(url, {
     method: 'POST',
     headers: login ? { authorization: `Token ${login.token}` } : {},
     body: body ?? null,
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(60_000),
   });
 }
