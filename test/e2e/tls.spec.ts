@@ -6,7 +6,7 @@ import { makeCertificate } from '#libs/gateway/testing';
 import { ApiClient } from '../platform/api-client.js';
 import { type Engines, enginesOffer, startEngines } from '../platform/engines.js';
 import { eventually } from '../platform/eventually.js';
-import { SplitPlatform } from '../platform/split-platform.js';
+import { type Readiness, SplitPlatform } from '../platform/split-platform.js';
 import { TlsFront } from '../platform/tls-front.js';
 
 /** Where each engine is named, and how its URL says TLS. */
@@ -62,11 +62,8 @@ const fix =
       const { setting } = urls[kind];
       const pipeline = (await create({ [setting]: secured[setting] ?? '' })).process('pipeline-1');
       pipeline.spawn();
-      await eventually(
-        async () => fix.test(JSON.stringify((await pipeline.readiness())?.checks ?? {})) || undefined,
-        'what is wrong with the certificate',
-        60_000,
-      );
+      const says = ({ checks }: Readiness) => fix.test(JSON.stringify(checks));
+      await pipeline.untilItSays('what is wrong with the certificate', says, 60_000);
       expect(pipeline.ended).toBeNull();
       await pipeline.kill();
     },

@@ -41,13 +41,22 @@ export class SplitProcess extends AppProcess {
   /** Waits until it is ready; returns how long that took in milliseconds. Throws with its reasons and output. */
   async untilReady(timeoutMs = readyTimeoutMs): Promise<number> {
     const began = performance.now();
+    await this.untilItSays('that it is ready', ({ ready }) => ready, timeoutMs);
+    return performance.now() - began;
+  }
+
+  /** Waits until it says what is looked for. Throws with what it says instead, and its output; at once where it ends. */
+  async untilItSays(what: string, says: (readiness: Readiness) => boolean, timeoutMs = readyTimeoutMs): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       const readiness = await this.readiness();
-      if (readiness?.ready) return performance.now() - began;
+      if (readiness && says(readiness)) return;
       if (this.ended !== null) throw new Error(`${this.name} ended with ${this.ended}:\n${this.output()}`);
-      if (performance.now() - began > timeoutMs) {
+      if (performance.now() > deadline) {
         const said = JSON.stringify(readiness?.checks ?? 'no answer');
-        throw new Error(`${this.name} is not ready after ${timeoutMs} ms: ${said}\n${this.output().slice(-4_000)}`);
+        throw new Error(
+          `${this.name} does not say ${what} after ${timeoutMs} ms: ${said}\n${this.output().slice(-4_000)}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
@@ -7,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import mqtt from 'mqtt';
 import { type Seeded, seedDevices } from '#libs/devices/testing';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
+import { freePort } from '#libs/runtime/testing';
 import { openTestStream, type TestStream } from '#libs/stream/testing';
 import {
   eventually,
@@ -183,14 +183,5 @@ function handshake({ mqttTlsPort }: TestGateway, more: ConnectionOptions = {}) {
       resolve(socket),
     );
     socket.once('error', reject);
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
   });
 }
