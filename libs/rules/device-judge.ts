@@ -2,8 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { NormalisedMessage } from '#libs/contracts';
 import type { KnownDevice } from '#libs/devices';
 import { CLOCK, type Clock } from '#libs/runtime';
-import type { JudgedCount, VerdictSink } from './device-rules.js';
-import type { KeptRule } from './device-state.js';
+import type { JudgedCount, VerdictSink, Withdrawn } from './device-rules.js';
 import type { Rule, Verdict } from './rule.js';
 import { RuleBook } from './rule-book.js';
 import type { TrackedDevice } from './tracked-device.js';
@@ -35,19 +34,23 @@ export class DeviceJudge {
     if (withdrawn.length > 0) this.withdraw(device, withdrawn, at, messageId, output);
   }
 
-  /** Clears what is raised by rules that no longer judge the device. */
+  /** Clears what is raised by rules that no longer judge the device; a building that it has left is told so. */
   withdraw(
-    device: TrackedDevice,
-    withdrawn: readonly KeptRule[],
+    { known }: TrackedDevice,
+    withdrawn: readonly Withdrawn[],
     at: number,
     messageId: string,
     output: TransitionOutput,
   ): void {
-    const sink = this.sink(device.known, messageId, output);
-    for (const { ordinal, state } of withdrawn) {
+    let place = 0;
+    for (const { ordinal, kind, state, building } of withdrawn) {
       const rule = this.book.byOrdinal(ordinal);
-      if (rule)
-        sink(rule, { kind: 'cleared', observedAt: at, evidence: { reason: 'rule_withdrawn' } }, `w${state.raisedAt}`);
+      if (!rule) continue;
+      // Never before what it ends, whatever the device's clock says: it would be passed over as older.
+      const observedAt = Math.max(at, state.saidAt);
+      const verdict = { kind: 'cleared' as const, observedAt, evidence: { reason: 'rule_withdrawn' } };
+      if (kind === 'group') this.member(rule, verdict, { ...known, building }, messageId, output);
+      else this.transition(rule, verdict, known, messageId, `w${state.raisedAt}.${place++}`, output);
     }
   }
 
@@ -55,23 +58,26 @@ export class DeviceJudge {
     let place = 0;
     return (rule: Rule, verdict: Verdict, cause: string) => {
       if (rule.definition.kind === 'group') this.member(rule, verdict, device, messageId, output);
-      else {
-        const context = { tenantKey: device.tenantKey, deviceKey: device.key, subject: device.key };
-        output.transitions.push(
-          transitionOf(verdict, {
-            rule,
-            ...context,
-            judgedAt: this.clock.now(),
-            messageId,
-            cause: `${cause}.${place++}`,
-          }),
-        );
-      }
+      else this.transition(rule, verdict, device, messageId, `${cause}.${place++}`, output);
     };
   }
 
+  private transition(
+    rule: Rule,
+    verdict: Verdict,
+    { key, tenantKey }: KnownDevice,
+    messageId: string,
+    cause: string,
+    output: TransitionOutput,
+  ): void {
+    const judgedAt = this.clock.now();
+    output.transitions.push(
+      transitionOf(verdict, { rule, tenantKey, deviceKey: key, subject: key, judgedAt, messageId, cause }),
+    );
+  }
+
   private member(rule: Rule, verdict: Verdict, device: KnownDevice, messageId: string, output: TransitionOutput): void {
-    if (verdict.kind === 'repeated' || device.building === undefined) return;
+    if (device.building === undefined) return;
     output.groupReadings.push({
       group: device.building,
       tenantKey: device.tenantKey,
@@ -79,7 +85,7 @@ export class DeviceJudge {
       ruleRevision: rule.revision,
       deviceKey: device.key,
       deviceId: device.id,
-      meets: verdict.kind === 'raised',
+      meets: verdict.kind !== 'cleared',
       observedAt: verdict.observedAt,
       messageId,
     });

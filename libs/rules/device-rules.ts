@@ -6,6 +6,7 @@ import {
   evaluate,
   initialState,
   isLate,
+  judgesWholeReports,
   type Rule,
   type RuleState,
   type Verdict,
@@ -15,6 +16,12 @@ import type { RulePlan } from './rule-plan.js';
 
 /** Takes what a rule says of a device. `cause` tells verdicts apart that one message brings about. */
 export type VerdictSink = (rule: Rule, verdict: Verdict, cause: string) => void;
+
+/** A rule that is raised and no longer judges the device: not at all, by another kind, or as a member of another building. */
+export interface Withdrawn extends KeptRule {
+  /** What the rule joined the device by, where it is a group rule. */
+  building: string | undefined;
+}
 
 /** What became of a message's reports, for the counters. */
 export interface JudgedCount {
@@ -40,6 +47,7 @@ export class DeviceRules implements DeviceFacts {
     private plan: RulePlan,
     public expectedIntervalMs: number,
     public settings: Readonly<Record<string, unknown>>,
+    private building?: string,
   ) {
     this.states = plan.rules.map((rule) => initialState(rule.definition));
   }
@@ -48,19 +56,21 @@ export class DeviceRules implements DeviceFacts {
     return this.plan;
   }
 
-  /** Goes on from what was kept. Answers the kept rules that no longer judge this device and are raised. */
-  resume(kept: KeptDevice): KeptRule[] {
+  /** Goes on from what was kept. Answers what is withdrawn. */
+  resume(kept: KeptDevice): Withdrawn[] {
     this.heardAt = kept.heardAt;
     this.seenAt = kept.seenAt;
     this.silentSince = kept.seenAt;
-    const withdrawn = this.adopt(kept.rules);
+    const withdrawn = this.adopt(kept.rules, kept.building ?? this.building);
     this.material = withdrawn.length > 0;
     return withdrawn;
   }
 
-  /** Goes on under another plan. Answers the rules that no longer judge this device and are raised. */
-  replan(plan: RulePlan): KeptRule[] {
-    if (samePlan(this.plan, plan)) {
+  /** Goes on under another plan or in another building. Answers what is withdrawn. */
+  replan(plan: RulePlan, building?: string): Withdrawn[] {
+    const left = this.building;
+    this.building = building;
+    if (samePlan(this.plan, plan) && left === building) {
       this.plan = plan;
       return [];
     }
@@ -71,7 +81,7 @@ export class DeviceRules implements DeviceFacts {
       state: this.states[place] as RuleState,
     }));
     this.plan = plan;
-    const withdrawn = this.adopt(before);
+    const withdrawn = this.adopt(before, left);
     this.dirty = true;
     this.material ||= withdrawn.length > 0;
     return withdrawn;
@@ -121,7 +131,7 @@ export class DeviceRules implements DeviceFacts {
   encode(): Buffer {
     this.dirty = false;
     this.material = false;
-    return encodeDevice(this.heardAt, this.seenAt, this.plan.rules, this.states);
+    return encodeDevice(this.heardAt, this.seenAt, this.plan.rules, this.states, this.building);
   }
 
   private judgeReport(report: Report, receivedAt: number, index: number, count: JudgedCount, sink: VerdictSink): void {
@@ -129,15 +139,15 @@ export class DeviceRules implements DeviceFacts {
     const ageMs = receivedAt - observedAt;
     const cause = String(index);
     let late = false;
+    judgedWhole.clear();
     if (report.event !== undefined) {
       const places = this.plan.byEvent.get(report.event);
       if (places) late = this.judgeEvent(places, report, receivedAt, index, count, sink);
     }
-    for (let i = 0; i < readings.length; i += 1) {
-      const reading = readings[i] as Reading;
-      const places = this.plan.byMetric.get(reading.metric);
-      if (places === undefined || (reading.quality & unjudgeable) !== 0) continue;
-      const { metric, value } = reading;
+    const judgeable = readings.every(isJudgeable) ? readings : readings.filter(isJudgeable);
+    for (const { metric, value } of judgeable) {
+      const places = this.plan.byMetric.get(metric);
+      if (places === undefined) continue;
       const event: RuleEvent = {
         kind: 'reading',
         metric,
@@ -145,13 +155,17 @@ export class DeviceRules implements DeviceFacts {
         observedAt,
         receivedAt,
         late: false,
-        report: readings,
+        report: judgeable,
       };
       for (const place of places) {
         const { definition } = this.plan.rules[place] as Rule;
         if (isLate(definition, ageMs, this.expectedIntervalMs)) {
           late = true;
           continue;
+        }
+        if (judgesWholeReports(definition)) {
+          if (judgedWhole.has(place)) continue;
+          judgedWhole.add(place);
         }
         count.evaluated += 1;
         this.judge(place, event, cause, sink);
@@ -208,12 +222,25 @@ export class DeviceRules implements DeviceFacts {
     for (const verdict of evaluation.verdicts) sink(rule, verdict, cause);
   }
 
-  private adopt(kept: readonly KeptRule[]): KeptRule[] {
-    const byOrdinal = new Map(kept.map((one) => [one.ordinal, one]));
-    this.states = this.plan.rules.map((rule) => resumedState(rule, byOrdinal.get(rule.ordinal)));
-    for (const rule of this.plan.rules) byOrdinal.delete(rule.ordinal);
-    return [...byOrdinal.values()].filter((one) => one.state.raisedAt > 0);
+  /** Takes over what was kept when it was in `building`. In another one the device is a new member, of which nothing is known. */
+  private adopt(kept: readonly KeptRule[], building: string | undefined): Withdrawn[] {
+    const moved = building !== this.building;
+    const before = new Map(kept.map((one) => [one.ordinal, one]));
+    this.states = this.plan.rules.map((rule) => {
+      const one = before.get(rule.ordinal);
+      const goesOn = one?.kind === rule.definition.kind && !(moved && one.kind === 'group');
+      if (goesOn) before.delete(rule.ordinal);
+      return resumedState(rule, goesOn ? one : undefined);
+    });
+    return [...before.values()].filter(({ state }) => state.raisedAt > 0).map((one) => ({ ...one, building }));
   }
+}
+
+/** The places that have judged the report under way, of the rules that judge a report as one. */
+const judgedWhole = new Set<number>();
+
+function isJudgeable({ quality }: Reading): boolean {
+  return (quality & unjudgeable) === 0;
 }
 
 function samePlan(one: RulePlan, other: RulePlan): boolean {

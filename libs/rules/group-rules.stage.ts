@@ -16,11 +16,6 @@ const group = 'rules';
 const version = 1;
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' });
 
-interface KeptGroup {
-  revision: number;
-  state: GroupState;
-}
-
 /** Joins what members of a group report. Rare beside readings: state is read and saved with each batch. */
 @Controller()
 export class GroupRulesStage {
@@ -37,33 +32,40 @@ export class GroupRulesStage {
     const keys = [...new Set(readings.map(keyOf))];
     const values = keys.length === 0 ? [] : await this.stream.readState(group, batch.source.partition, keys);
     const groups = new Map(keys.map((key, i) => [key, decode(values[i])]));
+    if (readings.some((reading) => this.isAhead(reading))) await this.book.catchUp();
     for (const reading of readings) {
       const rule = this.book.byOrdinal(reading.ruleOrdinal);
       const key = keyOf(reading);
-      const kept = groups.get(key);
-      if (rule?.definition.kind !== 'group') continue;
-      const next = this.judge(rule, reading, kept, output);
+      if (!rule) {
+        this.host.metrics.discarded('unknown_rule', 1);
+        continue;
+      }
+      const next = this.judge(rule, reading, groups.get(key) ?? initialGroup, output);
       groups.set(key, next);
-      output.save(key, next && encode(next));
+      output.save(key, next && encode(rule.revision, next));
     }
     this.host.metrics.transitions(output.transitions);
     return output.result(batch.source, this.stream.partitions);
   }
 
+  /** True where the process that judged the member knew of a change of the rules before this one. */
+  private isAhead({ ruleOrdinal, ruleRevision }: GroupReading): boolean {
+    const rule = this.book.byOrdinal(ruleOrdinal);
+    return rule === undefined || rule.revision < ruleRevision;
+  }
+
   private judge(
     rule: BookRule,
     reading: GroupReading,
-    kept: KeptGroup | undefined,
+    state: GroupState,
     output: TransitionOutput,
-  ): KeptGroup | undefined {
+  ): GroupState | undefined {
     const { definition } = rule;
-    if (definition.kind !== 'group') return kept;
-    const resumed = resume(rule, kept);
     const { deviceKey, deviceId, meets, observedAt } = reading;
-    let outcome: Evaluation<GroupState>;
-    if (!rule.enabled || rule.deleted) outcome = hush(resumed, observedAt, () => ({ reason: 'rule_withdrawn' }));
-    else if (reading.ruleRevision !== rule.revision) return kept;
-    else outcome = readMember(definition, resumed, { deviceKey, deviceId, meets, observedAt });
+    const isWithdrawn = !rule.enabled || rule.deleted || definition.kind !== 'group';
+    const outcome: Evaluation<GroupState> = isWithdrawn
+      ? hush({ ...state, members: [] }, observedAt, () => ({ reason: 'rule_withdrawn' }))
+      : readMember(definition, state, { deviceKey, deviceId, meets, observedAt });
     this.host.metrics.evaluated(1);
     outcome.verdicts.forEach((verdict, place) => {
       const evidence = { building: buildingOf(reading.group), ...verdict.evidence };
@@ -84,14 +86,8 @@ export class GroupRulesStage {
     });
     const { members, raisedAt, clearedAt } = outcome.state;
     if (members.length === 0 && raisedAt === 0 && clearedAt === 0) return undefined;
-    return { revision: rule.revision, state: outcome.state };
+    return outcome.state;
   }
-}
-
-/** A changed rule starts anew with its members, and keeps what is raised until the last of them ends it. */
-function resume(rule: BookRule, kept: KeptGroup | undefined): GroupState {
-  if (!kept) return initialGroup;
-  return kept.revision === rule.revision ? kept.state : { ...kept.state, members: [] };
 }
 
 /** Group names may be longer than keys of state. */
@@ -99,13 +95,13 @@ function keyOf({ ruleOrdinal, group: name }: GroupReading): string {
   return `g:${ruleOrdinal}:${createHash('sha256').update(name).digest('base64url')}`;
 }
 
-function encode({ revision, state }: KeptGroup): Buffer {
-  return packr.pack([version, revision, state.raisedAt, state.saidAt, state.clearedAt, state.members]);
+/** The revision is there for processes of earlier releases, which start anew with another one. */
+function encode(revision: number, { raisedAt, saidAt, clearedAt, members }: GroupState): Buffer {
+  return packr.pack([version, revision, raisedAt, saidAt, clearedAt, members]);
 }
 
-function decode(value: Uint8Array | undefined): KeptGroup | undefined {
+function decode(value: Uint8Array | undefined): GroupState | undefined {
   if (!value) return undefined;
   const row = packr.unpack(value) as [number, number, number, number, number, GroupState['members']];
-  if (row[0] !== version) return undefined;
-  return { revision: row[1], state: { raisedAt: row[2], saidAt: row[3], clearedAt: row[4], members: row[5] } };
+  return row[0] === version ? { raisedAt: row[2], saidAt: row[3], clearedAt: row[4], members: row[5] } : undefined;
 }

@@ -33,6 +33,11 @@ export class RuleBook {
     return this.current().byOrdinal(ordinal);
   }
 
+  /** Looks for changes of the rules at once, not with the next poll. */
+  catchUp(): Promise<void> {
+    return this.feed.catchUp();
+  }
+
   /** The rules that judge the device; none where it may not connect. */
   planFor(device: KnownDevice): RulePlan {
     if (!mayConnect(device.status)) return noRules;

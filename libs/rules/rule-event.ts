@@ -21,7 +21,7 @@ export interface ReadingEvent {
   receivedAt: number;
   /** Older than the rule's lateness when received: history, never live. */
   late: boolean;
-  /** All readings of the report it came in. */
+  /** All judgeable readings of the report it came in. */
   report: readonly Reading[];
 }
 

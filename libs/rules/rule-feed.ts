@@ -40,6 +40,12 @@ export class RuleFeed {
     return [...this.known.values()].flatMap(({ rule }) => (rule ? [rule] : []));
   }
 
+  /** Looks for changes now. While the registry is down it goes on with what it knows. */
+  catchUp(): Promise<void> {
+    this.underWay = this.underWay.then(() => this.refresh());
+    return this.underWay;
+  }
+
   private async start(): Promise<void> {
     const next = await this.repository.horizon();
     this.take(await this.repository.written(undefined));
@@ -57,7 +63,7 @@ export class RuleFeed {
   private plan(): void {
     if (!this.running) return;
     this.cancel = this.clock.after(this.config.pollMs, () => {
-      this.underWay = this.refresh().then(() => this.plan());
+      void this.catchUp().then(() => this.plan());
     });
   }
 

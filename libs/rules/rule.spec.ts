@@ -35,6 +35,22 @@ const occupied: RuleDefinitionInput = {
   forMs: 600_000,
   forSetting: { name: 'overstayMinutes', unitMs: 60_000 },
 };
+const hotAndSmoky: RuleDefinitionInput = {
+  kind: 'threshold',
+  match: 'all',
+  conditions: [
+    { metric: 'temperature', operator: '>', value: 60 },
+    { metric: 'smoke', operator: '==', value: true },
+  ],
+};
+const faulty: RuleDefinitionInput = {
+  kind: 'threshold',
+  conditions: [
+    { metric: 'fault', operator: '==', value: true },
+    { metric: 'mainsFault', operator: '==', value: true },
+  ],
+};
+const closing: RuleDefinitionInput = { kind: 'change', metric: 'valve', from: ['open'], to: ['closed'] };
 const status = (at: number, value: string): Step => ({ at, push: { status: value } });
 
 const cases: Case[] = [
@@ -74,6 +90,46 @@ const cases: Case[] = [
       { at: 23 },
     ],
     want: ['raised@1', 'cleared@2', 'raised@22'],
+  },
+  {
+    name: 'threshold: a report is judged as one, never half of it with half of the one before',
+    rule: hotAndSmoky,
+    steps: [
+      { at: 1, push: { temperature: 70, smoke: false } },
+      { at: 2, push: { smoke: true, temperature: 20 } },
+      { at: 3, push: { temperature: 70, smoke: true } },
+      { at: 4, push: { smoke: false, temperature: 80 } },
+    ],
+    want: ['raised@3', 'cleared@4'],
+  },
+  {
+    name: 'threshold: what one report does not say goes on as the one before said',
+    rule: hotAndSmoky,
+    steps: [
+      { at: 1, push: { temperature: 70 } },
+      { at: 2, push: { smoke: true } },
+    ],
+    want: ['raised@2'],
+  },
+  {
+    name: 'threshold: one reason giving way to another within a report is no end',
+    rule: faulty,
+    steps: [
+      { at: 1, push: { fault: true, mainsFault: false } },
+      { at: 2, push: { fault: false, mainsFault: true } },
+      { at: 3, push: { fault: false, mainsFault: false } },
+    ],
+    want: ['raised@1', 'cleared@3'],
+  },
+  {
+    name: 'threshold: a report repeats once, however many of its readings meet the rule',
+    rule: { ...faulty, repeatMs: 1_000 },
+    steps: [
+      { at: 1, push: { fault: true, mainsFault: true } },
+      { at: 2, push: { fault: true, mainsFault: true } },
+      { at: 3, push: { fault: true, mainsFault: true } },
+    ],
+    want: ['raised@1', 'repeated@2', 'repeated@3'],
   },
   {
     name: 'threshold: the device going on for forMs raises at that moment, between readings',
@@ -233,6 +289,21 @@ const cases: Case[] = [
       { at: 6, push: { valve: 'closed' } },
     ],
     want: ['raised@3', 'cleared@5'],
+  },
+  {
+    name: 'change: edited while raised, it ends when the state is left, and is raised again the next time',
+    rule: closing,
+    steps: [
+      { at: 1, push: { valve: 'open' } },
+      { at: 2, push: { valve: 'closed' } },
+      { at: 3, edit: { ...closing, cooldownMs: 0 } },
+      { at: 4, push: { valve: 'open' } },
+      { at: 5, push: { valve: 'closed' } },
+      { at: 6, edit: closing },
+      { at: 7, push: { valve: 'closed' } },
+      { at: 8, push: { valve: 'open' } },
+    ],
+    want: ['raised@2', 'cleared@4', 'raised@5', 'cleared@8'],
   },
   {
     name: 'change: whatever the states, ending by itself',

@@ -103,11 +103,10 @@ export function initialState(definition: RuleDefinition): RuleState {
 
 /**
  * The state of a rule whose definition changed: what is raised stays raised, so that the new definition clears it with its
- * first reading or keeps it; everything else starts anew. A member of a group starts anew whole, and reports itself again.
+ * first reading or keeps it; everything else starts anew.
  */
 export function migratedState(definition: RuleDefinition, before: RuleState): RuleState {
   const initial = initialState(definition);
-  if (definition.kind === 'group') return initial;
   const { raisedAt, saidAt, clearedAt } = before;
   return raisedAt === 0 && clearedAt === 0 ? initial : { ...initial, raisedAt, saidAt, clearedAt };
 }
@@ -131,6 +130,11 @@ export function metricsOf(definition: RuleDefinition): readonly string[] {
   }
 }
 
+/** True where all readings of a report are judged at once, false where one by one. */
+export function judgesWholeReports({ kind }: RuleDefinition): boolean {
+  return kind === 'threshold' || kind === 'group';
+}
+
 /** The device events that a rule judges. */
 export function eventsOf(definition: RuleDefinition): readonly string[] {
   return definition.kind === 'event' ? [...new Set([...definition.events, ...definition.clearEvents])] : [];
@@ -151,13 +155,16 @@ function evaluateThreshold(
   return event.kind === 'tick' ? tickThreshold(rule, state, event, facts) : still(state);
 }
 
+/** A member that still meets the condition says so again this often, so that its group hears of it whatever was missed. */
+const memberRepeatMs = 60_000;
 const memberRules = new WeakMap<DefinitionOf<'group'>, ThresholdRule>();
 
 /** What a group rule asks of each member. */
 function memberRule(definition: DefinitionOf<'group'>): ThresholdRule {
   let rule = memberRules.get(definition);
   if (!rule) {
-    rule = { conditions: definition.conditions, holdWhile: definition.holdWhile, match: 'any', forMs: 0 };
+    const { conditions, holdWhile } = definition;
+    rule = { conditions, holdWhile, match: 'any', forMs: 0, repeatMs: memberRepeatMs };
     memberRules.set(definition, rule);
   }
   return rule;

@@ -33,8 +33,11 @@ export class RulesMetrics {
     for (const { kind, severity } of transitions) this.transitionsTotal.inc({ kind, severity });
   }
 
-  /** `late`: a report came too late to be judged; `unknown_device`, `other_tenant`: its device is gone, or is somebody else's now. */
-  discarded(reason: 'late' | 'unknown_device' | 'other_tenant', count: number): void {
+  /**
+   * `late`: a report came too late to be judged; `unknown_device`, `other_tenant`: its device is gone, or is somebody else's
+   * now; `unknown_rule`: a member of a group spoke of a rule that cannot be read.
+   */
+  discarded(reason: 'late' | 'unknown_device' | 'other_tenant' | 'unknown_rule', count: number): void {
     if (count > 0) this.discardsTotal.inc({ stage: 'rules', reason }, count);
   }
 }

@@ -1,6 +1,6 @@
 import type { KnownDevice } from '#libs/devices';
-import { DeviceRules } from './device-rules.js';
-import type { KeptDevice, KeptRule } from './device-state.js';
+import { DeviceRules, type Withdrawn } from './device-rules.js';
+import type { KeptDevice } from './device-state.js';
 import { type Outage, seenWhileListening } from './listening.js';
 import type { RuleBook } from './rule-book.js';
 
@@ -23,7 +23,8 @@ export class TrackedDevice {
     private device: KnownDevice,
     private readonly book: RuleBook,
   ) {
-    this.rules = new DeviceRules(book.planFor(device), device.expectedIntervalMs, device.settings);
+    const { expectedIntervalMs, settings, building } = device;
+    this.rules = new DeviceRules(book.planFor(device), expectedIntervalMs, settings, building);
     this.bookVersion = book.version;
   }
 
@@ -31,8 +32,8 @@ export class TrackedDevice {
     return this.device;
   }
 
-  /** Goes on from what was saved. Answers raised rules that no longer judge the device. */
-  resume(kept: KeptDevice): KeptRule[] {
+  /** Goes on from what was saved. Answers what is withdrawn. */
+  resume(kept: KeptDevice): Withdrawn[] {
     const withdrawn = this.rules.resume(kept);
     this.savedSeenAt = kept.seenAt;
     this.resumedSeenAt = kept.seenAt;
@@ -45,13 +46,13 @@ export class TrackedDevice {
     this.bookVersion = -1;
   }
 
-  /** Takes over changed rules and facts. Answers raised rules that no longer judge the device. */
-  refresh(): readonly KeptRule[] {
+  /** Takes over changed rules and facts. Answers what is withdrawn. */
+  refresh(): readonly Withdrawn[] {
     if (this.bookVersion === this.book.version) return none;
     this.bookVersion = this.book.version;
     this.rules.expectedIntervalMs = this.device.expectedIntervalMs;
     this.rules.settings = this.device.settings;
-    return this.rules.replan(this.book.planFor(this.device));
+    return this.rules.replan(this.book.planFor(this.device), this.device.building);
   }
 
   /** Counts silence from when the device was last heard from, less what nobody could hear. */
@@ -93,4 +94,4 @@ export class TrackedDevice {
   }
 }
 
-const none: readonly KeptRule[] = [];
+const none: readonly Withdrawn[] = [];

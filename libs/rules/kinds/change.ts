@@ -10,7 +10,7 @@ export interface ChangeState extends Standing {
 
 export const initialChange: ChangeState = { ...quiet, seen: 0, last: null };
 
-/** A reading of the state. The first ever is no change; one older than the newest is passed over. */
+/** A reading of the state. The first known is no change, and ends what it is past; one older than the newest is passed over. */
 export function readChange(
   rule: DefinitionOf<'change'>,
   state: ChangeState,
@@ -21,8 +21,8 @@ export function readChange(
   const next: ChangeState = { ...state, seen: observedAt, last: value };
   const before = state.last;
   if (before === value) return still(next);
-  if (before === null) return still(next, true);
-  const left = rule.from === undefined || (typeof before !== 'object' && rule.from.includes(before));
+  const left =
+    before !== null && (rule.from === undefined || (typeof before !== 'object' && rule.from.includes(before)));
   const entered = rule.to === undefined || rule.to.includes(value);
   const evidence = () => ({ [rule.metric]: value, previous: before });
   if (left && entered) return speak(rule, next, observedAt, evidence, true);

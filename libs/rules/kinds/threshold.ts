@@ -27,7 +27,10 @@ export interface ThresholdState extends Standing {
 
 export const initialThreshold: ThresholdState = { ...quiet, flags: 0, since: 0, seen: [], values: [] };
 
-/** A reading of one of the metrics. One older than the newest of its metric is passed over. */
+/**
+ * A report with readings of some of the metrics, judged as one: which of its readings comes first says nothing. A reading
+ * older than the newest of its metric is passed over.
+ */
 export function readThreshold(
   rule: ThresholdRule,
   state: ThresholdState,
@@ -37,11 +40,13 @@ export function readThreshold(
   const { conditions } = rule;
   let { flags, seen, values } = state;
   let meets = false;
-  let ended = false;
+  let ended: { [metric: string]: ReadingValue } | undefined;
   for (let i = 0; i < conditions.length; i += 1) {
     const condition = conditions[i] as Condition;
-    if (condition.metric !== event.metric || event.observedAt < (seen[i] ?? 0)) continue;
-    const judgement = judgeCondition(condition, event.value);
+    if (event.observedAt < (seen[i] ?? 0)) continue;
+    const value = event.report.findLast(({ metric }) => metric === condition.metric)?.value;
+    if (value === undefined) continue;
+    const judgement = judgeCondition(condition, value);
     if (seen === state.seen) seen = copyOf(seen, conditions.length, 0);
     (seen as number[])[i] = event.observedAt;
     if (judgement === 'holds') {
@@ -50,11 +55,11 @@ export function readThreshold(
     } else if (judgement === 'ended') {
       if (rule.holdWhile && anyHolds(rule.holdWhile, event.report)) continue;
       flags &= ~(1 << i);
-      ended = true;
+      ended = { ...ended, [condition.metric]: value };
     }
     if ((flags & (1 << i)) === 0) continue;
     if (values === state.values) values = copyOf(values, conditions.length, null);
-    (values as (ReadingValue | null)[])[i] = event.value;
+    (values as (ReadingValue | null)[])[i] = value;
   }
   if (seen === state.seen) return still(state);
   const holds = rule.match === 'any' ? flags !== 0 : flags === (1 << conditions.length) - 1;
@@ -63,11 +68,7 @@ export function readThreshold(
   const next: ThresholdState = { raisedAt, saidAt, clearedAt, flags, since, seen, values };
   const material = flags !== state.flags || since !== state.since;
   const evidence = () => evidenceOf(rule, next);
-  if (!holds) {
-    return ended
-      ? hush(next, event.observedAt, () => ({ [event.metric]: event.value }), material)
-      : still(next, material);
-  }
+  if (!holds) return ended ? hush(next, event.observedAt, () => ({ ...ended }), material) : still(next, material);
   if (next.raisedAt === 0 && event.observedAt - since < durationOf(rule, facts)) return still(next, material);
   if (next.raisedAt > 0 && !meets) return still(next, material);
   return speak(rule, next, event.observedAt, evidence, material);

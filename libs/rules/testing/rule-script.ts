@@ -14,6 +14,8 @@ export interface Step {
   /** When it was received, where not at once. */
   receivedAt?: number;
   quality?: number;
+  /** The rule is changed to this before anything else. */
+  edit?: RuleDefinitionInput;
 }
 
 /** A message of one report. Times are epoch milliseconds. */
@@ -54,20 +56,19 @@ export function runScript(
   steps: readonly Step[],
   facts: { expectedIntervalMs?: number; settings?: Record<string, unknown> } = {},
 ): string[] {
-  const rule = {
-    key: 'rule',
-    ordinal: 1,
-    revision: 1,
-    severity: 'major' as const,
-    scope: {},
-    definition: ruleDefinitionSchema.parse(definition),
+  let revision = 0;
+  const planFor = (input: RuleDefinitionInput) => {
+    revision += 1;
+    const definition = ruleDefinitionSchema.parse(input);
+    return planOf([{ key: 'rule', ordinal: 1, revision, severity: 'major', scope: {}, definition }]);
   };
-  const device = new DeviceRules(planOf([rule]), facts.expectedIntervalMs ?? 60_000, facts.settings ?? {});
+  const device = new DeviceRules(planFor(definition), facts.expectedIntervalMs ?? 60_000, facts.settings ?? {});
   const said: string[] = [];
   const sink = (_rule: unknown, { kind, observedAt }: { kind: string; observedAt: number }) => {
     said.push(`${kind}@${(observedAt - scriptStart) / 1000}`);
   };
   for (const step of steps) {
+    if (step.edit) device.replan(planFor(step.edit));
     for (;;) {
       const due = device.nextDue();
       const second = due === undefined ? undefined : Math.ceil(due / 1000) * 1000;
