@@ -46,16 +46,18 @@ export class AccessGuard implements CanActivate {
   }
 
   /** A live stream outlasts the check at its start: it ends when its token does. */
-  private watch(token: string, request: AuditedRequest, reply: FastifyReply): void {
+  private watch(token: string, request: AuditedRequest, { raw }: FastifyReply): void {
+    // Gone while the token was looked up: its end has been told, and would never be heard here.
+    if (raw.destroyed) return;
     let cancel = () => {};
     let closed = false;
     const check = async () => {
       const holds = await this.authenticator.authenticate(token, request.ip, false).catch(() => undefined);
-      if (!holds) reply.raw.destroy();
+      if (!holds) raw.destroy();
       else if (!closed) cancel = this.clock.after(tokenCacheMs, check);
     };
     cancel = this.clock.after(tokenCacheMs, check);
-    reply.raw.once('close', () => {
+    raw.once('close', () => {
       closed = true;
       cancel();
     });

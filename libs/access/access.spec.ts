@@ -2,8 +2,9 @@ import { get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Module, Param, Sse } from '@nestjs/common';
 import { NEVER } from 'rxjs';
-import { describeTenantIsolation, startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
+import { describeTenantIsolation, leaveEarly, startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
 import { Authenticated, Public } from './access.decorators.js';
+import { tokenCacheMs } from './authenticator.js';
 import { Routes } from './routes.js';
 
 @Controller('api/v1/probe')
@@ -97,6 +98,13 @@ describe('access', () => {
       const began = performance.now();
       await closed;
       expect(performance.now() - began).toBeLessThan(5_000);
+    });
+
+    it('watches no stream whose reader had gone before it began', async () => {
+      const user = await api.createUser(water.tenantKey, 'passer-by', ['operator']);
+      const lookUps = await leaveEarly(api, '/api/v1/probe/stream', user.token);
+      await new Promise((resolve) => setTimeout(resolve, tokenCacheMs + 500));
+      expect(lookUps()).toBe(0);
     });
   });
 

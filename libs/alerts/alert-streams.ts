@@ -31,9 +31,11 @@ export class AlertStreams {
     reply: FastifyReply,
   ): Promise<void> {
     const after = sequenceOf(lastEventId);
+    const { raw } = reply;
+    // Gone while it was let in: its end has been told, and would never be heard here.
+    if (raw.destroyed) return;
     if (this.count >= this.config.feedClients) throw feedFull(this.config.feedClients);
     this.clients.set(++this.count);
-    const raw = reply.raw;
     let over = false;
     let leave: () => void = () => {};
     raw.once('close', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 } from 'uuid';
-import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
+import { leaveEarly, startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
 import { encodeTransitions, type Transition } from '#libs/contracts';
 import { seedDevices } from '#libs/devices/testing';
 import { rules } from '#libs/registry-db';
@@ -245,6 +245,13 @@ describe('the live stream', () => {
     const watcher = await watch(user.token);
     await api.call('DELETE', '/api/v1/sessions/current', { token: user.token });
     await watcher.ended;
+  });
+
+  it('counts no reader who had gone before it began', async () => {
+    const user = await api.createUser(fire.tenantKey, 'passing.fire', ['operator']);
+    await leaveEarly(api, '/api/v1/alerts/stream', user.token);
+    const { body } = await api.call<string>('GET', '/metrics', { token: null });
+    expect(body).toContain('\nalerts_feed_clients 0\n');
   });
 
   it('refuses an id that is none', async () => {
