@@ -286,6 +286,17 @@ describe('connections', () => {
     expect(await payloadsOf(own.key)).toEqual(['gone']);
   });
 
+  it('leave a will of QoS 2 behind each time, also of a persistent session', async () => {
+    const own = device();
+    // User name and password, a will of QoS 2, and a session to keep.
+    const fields = { ...own, flags: 0xd4, will: { topic: `devices/${own.id}/events/lost`, payload: 'gone' } };
+    for (const wills of [1, 2]) {
+      const lost = await RawDevice.login(gateway.mqttPort, fields);
+      lost.close();
+      await eventually(async () => (await payloadsOf(own.key)).length === wills);
+    }
+  });
+
   it('end within 5 s when the device is disabled', async () => {
     const own = device();
     const raw = await RawDevice.login(gateway.mqttPort, own);

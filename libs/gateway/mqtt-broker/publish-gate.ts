@@ -81,8 +81,10 @@ export class PublishGate implements ShortcutGate {
       name,
       payload: packet.payload as Buffer,
     };
-    if (packet.qos === 2) this.writeOnce(session, message, device, packet.messageId as number, done);
-    else this.intake.writer.write(message, device, packet.qos, done);
+    const { qos, messageId } = packet;
+    // A will has no message id, and comes once.
+    if (qos === 2 && messageId !== undefined) this.writeOnce(session, message, device, messageId, done);
+    else this.intake.writer.write(message, device, qos, done);
   }
 
   /** A repeat of a QoS 2 publish waits its turn for its PUBREC and writes nothing. */
