@@ -86,5 +86,12 @@ export const gatewayConfig = defineConfig('gateway', {
     'Publishes to topics that are not its own which a connection may send a minute before it is closed.',
     0,
   ),
+  subscriptionsPerConnection: setting.integer(
+    'GATEWAY_SUBSCRIPTIONS_PER_CONNECTION',
+    1_024,
+    'Different filters a connection may subscribe to; a gateway device that names each of its children needs one for each.',
+    1,
+    65_535,
+  ),
 });
 export type GatewayConfig = ConfigOf<typeof gatewayConfig>;

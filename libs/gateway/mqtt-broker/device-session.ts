@@ -32,6 +32,8 @@ export class DeviceSession {
   private routes: Map<string, Route> | undefined;
   /** Commands sent on this connection and not acknowledged, by message id. */
   private commands: Map<number, Command> | undefined;
+  /** Filters granted on this connection, also those that it has unsubscribed from since. */
+  private filters: Set<string> | undefined;
   private lastMessageId = 0;
   private refusals = 0;
   private windowEndsAt = 0;
@@ -89,6 +91,17 @@ export class DeviceSession {
     const command = this.commands?.get(messageId);
     this.commands?.delete(messageId);
     return command;
+  }
+
+  /**
+   * Counts a filter that is granted; false where it would be one more than `limit` on this connection. Nothing is given
+   * back before it ends: aedes works on a SUBSCRIBE and an UNSUBSCRIBE at the same time, and either may be the last.
+   */
+  maySubscribe(filter: string, limit: number): boolean {
+    this.filters ??= new Set();
+    if (this.filters.size >= limit) return this.filters.has(filter);
+    this.filters.add(filter);
+    return true;
   }
 
   /** Counts a refused publish; false where there were more than `limit` within a minute. */

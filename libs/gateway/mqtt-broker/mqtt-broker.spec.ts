@@ -15,9 +15,7 @@ import {
   RawDevice,
   storedDeadLetters,
   storedMessages,
-  subscribePacket,
   type TestGateway,
-  text,
 } from '../testing/index.js';
 
 let stream: TestStream;
@@ -335,26 +333,6 @@ describe('connections', () => {
     await raw.ended();
     expect(performance.now() - started).toBeGreaterThan(2_500);
     expect(performance.now() - started).toBeLessThan(8_000);
-  });
-
-  it('may subscribe to their own commands and to nothing else', async () => {
-    const own = device();
-    const raw = await RawDevice.login(gateway.mqttPort, own);
-    raw.send(
-      subscribePacket([
-        `devices/${own.id}/commands/#`,
-        '#',
-        '+/+/commands/#',
-        '$SYS/#',
-        `$share/g/devices/${own.id}/commands/#`,
-        'devices/dev-1/commands/#',
-        telemetry(own.id),
-      ]),
-    );
-    expect([...(await raw.read(11))]).toEqual([0x90, 9, 0, 1, 1, 128, 128, 128, 128, 128, 128]);
-    raw.send(packet(0xa2, [0, 2], text(`devices/${own.id}/commands/#`)));
-    expect([...(await raw.read(4))]).toEqual([0xb0, 2, 0, 2]);
-    raw.close();
   });
 
   it('serve a stock client', async () => {

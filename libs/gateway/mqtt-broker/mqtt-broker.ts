@@ -44,6 +44,8 @@ interface ConnectingClient extends SessionClient {
 @Injectable()
 export class MqttBroker {
   private aedes: Aedes | undefined;
+  /** Subscriptions of persistent sessions that were granted and are to be stored. */
+  private readonly granted = new WeakSet<Subscription>();
 
   constructor(
     @Inject(gatewayConfig.KEY) private readonly config: GatewayConfig,
@@ -73,6 +75,7 @@ export class MqttBroker {
     });
     bypassRouting(aedes);
     lightenConnect(aedes);
+    keepGranted(aedes, this.granted);
     aedes.on('client', (client) => this.opened(client));
     aedes.on('clientReady', (client) => this.mayTakeCommands(client));
     aedes.on('subscribe', (_subscriptions, client) => this.mayTakeCommands(client));
@@ -158,9 +161,17 @@ export class MqttBroker {
 
   /** aedes answers 0x80 for a null subscription (3.9.3). */
   private allowedSubscription(client: SessionClient, subscription: Subscription): Subscription | null {
-    if (client.session && mayReceive(subscription.topic, client.session.device.id)) return subscription;
-    this.metrics.refused('subscription_not_allowed');
-    return null;
+    const { session } = client;
+    if (!session || !mayReceive(subscription.topic, session.device.id)) {
+      this.metrics.refused('subscription_not_allowed');
+      return null;
+    }
+    if (!session.maySubscribe(subscription.topic, this.config.subscriptionsPerConnection)) {
+      this.metrics.refused('too_many_subscriptions');
+      return null;
+    }
+    if (!client.clean) this.granted.add(subscription);
+    return subscription;
   }
 
   private countProtocolError(error: Error & { code?: string; errorCode?: number }): void {
@@ -204,6 +215,22 @@ function lightenConnect(aedes: Aedes): void {
   const { persistence } = aedes as unknown as { persistence: { outgoingStream(client: Client): Readable } };
   const queuedFor = persistence.outgoingStream.bind(persistence);
   persistence.outgoingStream = (client) => (client.clean ? nothing() : queuedFor(client));
+}
+
+/**
+ * For each filter that it grants to a persistent session aedes stores all that the SUBSCRIBE names, also what it refuses.
+ * Only what was granted is stored, and once: else the refused would gather for as long as the session is kept.
+ */
+function keepGranted(aedes: Aedes, granted: WeakSet<Subscription>): void {
+  const { persistence } = aedes as unknown as {
+    persistence: { addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void> };
+  };
+  const store = persistence.addSubscriptions.bind(persistence);
+  persistence.addSubscriptions = (client, subscriptions) =>
+    store(
+      client,
+      subscriptions.filter((subscription) => granted.delete(subscription)),
+    );
 }
 
 function nothing(): Readable {

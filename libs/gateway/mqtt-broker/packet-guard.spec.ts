@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { connectPacket, packet, publishPacket, subscribePacket, text } from '../testing/index.js';
 import { PacketGuard } from './packet-guard.js';
 
-const limits = { maxConnectBytes: 16_384, maxMessageBytes: 262_144 };
+const limits = { maxConnectBytes: 16_384, maxMessageBytes: 262_144, subscriptionsPerConnection: 8 };
 const good = { id: 'meter-1', secret: 's' };
 const hello = connectPacket(good);
 
@@ -22,6 +22,7 @@ describe('packets let through', () => {
     ['publish without payload', publishPacket('devices/meter-1/up', '', 1)],
     ['publish of 200 KB', publishPacket('devices/meter-1/up', Buffer.alloc(200_000), 1)],
     ['subscribe to two filters', subscribePacket(['devices/meter-1/commands/#', 'devices/meter-1/commands/+'])],
+    ['subscribe to as many filters as there may be', subscribePacket(Array.from({ length: 8 }, (_, n) => `a/${n}`))],
     ['unsubscribe', packet(0xa2, [0, 1], text('devices/meter-1/commands/#'))],
     ['pubrel', packet(0x62, [0, 1])],
     ['puback', packet(0x40, [0, 1])],
@@ -119,6 +120,12 @@ describe('later packets refused', () => {
     ['publish on a topic of 2 KB', publishPacket('a'.repeat(2_000), '{}'), 'topic_too_long'],
     ['publish over 256 KB', publishPacket(topic, Buffer.alloc(262_145)), 'packet_too_large'],
     ['subscribe over 16 KB', subscribePacket(['a'.repeat(17_000)]), 'packet_too_large'],
+    [
+      'subscribe to too many filters',
+      subscribePacket(Array.from({ length: 9 }, (_, n) => `a/${n}`)),
+      'too_many_subscriptions',
+    ],
+    ['subscribe to a filter of 2 KB', subscribePacket(['a'.repeat(2_000)]), 'topic_too_long'],
     ['subscribe to nothing', packet(0x82, [0, 1]), 'subscription_malformed'],
     ['subscribe without flags', packet(0x80, [0, 1], text('a'), [0]), 'packet_malformed'],
     ['subscribe with message id 0', subscribePacket(['a'], 0, 0), 'message_id_zero'],

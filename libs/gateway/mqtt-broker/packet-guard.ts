@@ -1,10 +1,18 @@
-import { connectFault, type PacketFault, subscribeFault, unsubscribeFault } from './packet-syntax.js';
+import {
+  connectFault,
+  longestTopicBytes,
+  type PacketFault,
+  subscribeFault,
+  unsubscribeFault,
+} from './packet-syntax.js';
 
 /** The largest packets let through. */
 export interface GuardLimits {
   /** Before authentication, and afterwards for all but publishes. */
   maxConnectBytes: number;
   maxMessageBytes: number;
+  /** Filters in one SUBSCRIBE. */
+  subscriptionsPerConnection: number;
 }
 
 const connect = 1;
@@ -16,7 +24,6 @@ const subscribe = 8;
 const unsubscribe = 10;
 const pingreq = 12;
 const disconnect = 14;
-const longestTopicBytes = 1_024;
 const incomplete = -1;
 
 /**
@@ -148,7 +155,7 @@ export class PacketGuard {
     }
     if (content.length < 2) return 'packet_malformed';
     if (content[0] === 0 && content[1] === 0) return 'message_id_zero';
-    if (type === subscribe) return subscribeFault(content);
+    if (type === subscribe) return subscribeFault(content, this.limits.subscriptionsPerConnection);
     if (type === unsubscribe) return unsubscribeFault(content);
     if (content.length !== 2) return 'packet_malformed';
     if (type === pubrel) this.released?.(content.readUInt16BE(0));

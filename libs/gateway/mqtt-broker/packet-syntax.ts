@@ -13,7 +13,11 @@ export type PacketFault =
   | 'message_id_zero'
   | 'topic_too_long'
   | 'subscription_malformed'
+  | 'too_many_subscriptions'
   | 'after_disconnect';
+
+/** Longer topics are not taken, so no filter needs more either. */
+export const longestTopicBytes = 1_024;
 
 /** Reads length-prefixed fields in order; a field that is not all there is undefined. */
 class Fields {
@@ -79,28 +83,36 @@ function flagsAreWrong(flags: number): boolean {
   return (flags & 0x40) !== 0 && (flags & 0x80) === 0;
 }
 
-/** What is wrong with a SUBSCRIBE after its message id (clause 3.8.3). */
-export function subscribeFault(content: Buffer): PacketFault | undefined {
-  return filtersFault(content, true);
-}
-
-/** What is wrong with an UNSUBSCRIBE after its message id (clause 3.10.3). */
-export function unsubscribeFault(content: Buffer): PacketFault | undefined {
-  return filtersFault(content, false);
-}
-
-function filtersFault(content: Buffer, withQos: boolean): PacketFault | undefined {
+/** What is wrong with a SUBSCRIBE after its message id (clause 3.8.3), which may name `limit` filters. */
+export function subscribeFault(content: Buffer, limit: number): PacketFault | undefined {
   const fields = new Fields(content);
   fields.at = 2;
   if (fields.atEnd) return 'subscription_malformed';
-  while (!fields.atEnd) {
-    const filter = fields.text();
-    if (!filter || !isFilter(filter.toString())) return 'subscription_malformed';
-    if (!withQos) continue;
+  for (let count = 0; !fields.atEnd; count++) {
+    if (count === limit) return 'too_many_subscriptions';
+    const fault = filterFault(fields.text());
+    if (fault) return fault;
     const qos = fields.byte();
     if (qos === undefined || qos > 2) return 'subscription_malformed';
   }
   return undefined;
+}
+
+/** What is wrong with an UNSUBSCRIBE after its message id (clause 3.10.3). */
+export function unsubscribeFault(content: Buffer): PacketFault | undefined {
+  const fields = new Fields(content);
+  fields.at = 2;
+  if (fields.atEnd) return 'subscription_malformed';
+  while (!fields.atEnd) {
+    const fault = filterFault(fields.text());
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+function filterFault(filter: Buffer | undefined): PacketFault | undefined {
+  if (!filter || !isFilter(filter.toString())) return 'subscription_malformed';
+  return filter.length > longestTopicBytes ? 'topic_too_long' : undefined;
 }
 
 /** `#` alone in the last level, `+` alone in its level (clause 4.7.1). */
