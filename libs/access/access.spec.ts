@@ -217,6 +217,23 @@ describe('access', () => {
       expect((await api.call('GET', '/api/v1/me', { token: key.secret })).status).toBe(401);
     });
 
+    it('do not change the rights or the password of their maker', async () => {
+      const maker = await api.createUser(water.tenantKey, 'key-maker', ['security_administrator']);
+      const { body: key } = await create(maker.token, { name: 'k', roles: ['security_administrator'] });
+      const path = `/api/v1/users/${maker.userKey}`;
+      const body = { roles: ['security_administrator', 'system_administrator'] };
+      const rights = await api.call<Problem>('PATCH', path, { token: key.secret, body });
+      expect([rights.status, rights.body.code]).toEqual([409, 'own_account']);
+      const password = await api.call<Problem>('POST', `${path}/password`, { token: key.secret });
+      expect([password.status, password.body.code]).toEqual([409, 'own_account']);
+      const other = await api.createUser(water.tenantKey, 'key-user', ['operator']);
+      const changed = await api.call('PATCH', `/api/v1/users/${other.userKey}`, {
+        token: key.secret,
+        body: { name: 'x' },
+      });
+      expect(changed.status).toBe(200);
+    });
+
     it('expire', async () => {
       const past = await create(water.token, { name: 'k', roles: ['operator'], expiresAt: '2020-01-01T00:00:00Z' });
       expect(past.body.errors?.[0]?.field).toBe('expiresAt');

@@ -86,6 +86,7 @@ export class Authenticator {
     return {
       kind: 'user',
       key: user.key,
+      accountKey: user.key,
       name: user.login,
       tenantKey: user.tenantKey,
       allTenants: user.allTenants,
@@ -114,6 +115,7 @@ export class Authenticator {
     return {
       kind: 'api_key',
       key: apiKey.key,
+      accountKey: creator.key,
       name: apiKey.name,
       tenantKey: apiKey.tenantKey,
       allTenants: apiKey.allTenants && creator.allTenants,

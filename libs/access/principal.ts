@@ -42,6 +42,8 @@ export type Permission = (typeof permissions)[number];
 export interface Principal {
   kind: 'user' | 'api_key';
   key: string;
+  /** The person behind it: the user, or whoever made the API key. */
+  accountKey: string;
   name: string;
   tenantKey: string;
   /** True for platform administrators: they see every tenant. Everybody else sees `tenantKey` alone. */

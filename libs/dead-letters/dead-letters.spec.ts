@@ -93,9 +93,11 @@ async function project(...letters: DeadLetter[]): Promise<void> {
 }
 
 function principal(tenantKey: string, allTenants = false): Principal {
+  const key = v7();
   return {
     kind: 'user',
-    key: v7(),
+    key,
+    accountKey: key,
     name: 'Li Lei',
     tenantKey,
     allTenants,

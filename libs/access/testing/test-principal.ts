@@ -7,9 +7,11 @@ export function createTestPrincipal(
   options: { roles?: readonly Role[]; tenantKey?: string; allTenants?: boolean; key?: string } = {},
 ): Principal {
   const roles = options.roles ?? ['operator'];
+  const key = options.key ?? v7();
   return {
     kind: 'user',
-    key: options.key ?? v7(),
+    key,
+    accountKey: key,
     name: 'test',
     tenantKey: options.tenantKey ?? v7(),
     allTenants: options.allTenants ?? false,

@@ -13,7 +13,7 @@ import type { NewUser, UserChange } from './users.dto.js';
 
 type User = typeof users.$inferSelect;
 
-/** Accounts of people. Nobody changes their own rights, and nobody grants a reach they do not have. */
+/** Accounts of people. Nobody changes their own rights, also not with an API key of theirs, and nobody grants a reach they do not have. */
 @Injectable()
 export class UsersService {
   constructor(
@@ -106,7 +106,7 @@ export class UsersService {
 
   private async changeable(principal: Principal, id: string): Promise<User> {
     const user = await this.get(principal, id);
-    if (user.key === principal.key) {
+    if (user.key === principal.accountKey) {
       throw conflict(
         'own_account',
         'Nobody changes the rights of their own account. Ask another security administrator.',

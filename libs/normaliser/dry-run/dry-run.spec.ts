@@ -81,6 +81,7 @@ async function principal(id: string): Promise<Principal> {
   return {
     kind: 'user',
     key: id,
+    accountKey: id,
     name: id,
     tenantKey: tenant?.key ?? '',
     allTenants: false,
