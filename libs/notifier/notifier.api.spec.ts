@@ -288,7 +288,7 @@ describe('deliveries over REST', () => {
 });
 
 describe('targets that are not public', () => {
-  it('are allowed by system administrators, per tenant', async () => {
+  it('are allowed by system administrators of every tenant, per tenant', async () => {
     const path = `/api/v1/tenants/${fire.tenantKey}/webhook-targets`;
     expect((await api.call('POST', path, { token: fire.token, body: { cidr: '10.0.0.0/8', port: 80 } })).status).toBe(
       403,
@@ -309,6 +309,20 @@ describe('targets that are not public', () => {
     expect((await api.call('DELETE', `${path}/${allowed.body.id}`)).status).toBe(204);
     expect((await api.call('POST', '/api/v1/endpoints', { token: fire.token, body })).status).toBe(400);
     expect((await api.call('GET', `/api/v1/tenants/${v7()}/webhook-targets`)).status).toBe(404);
+  });
+
+  it('are seen by its own system administrators, and neither allowed nor withdrawn by them', async () => {
+    const path = `/api/v1/tenants/${fire.tenantKey}/webhook-targets`;
+    const body = { cidr: '10.0.0.0/8', port: 8086 };
+    const { token } = await api.createUser(fire.tenantKey, 'system.fire', ['system_administrator']);
+    const added = await api.call<{ code: string }>('POST', path, { token, body });
+    expect([added.status, added.body.code]).toEqual([403, 'platform_only']);
+    const allowed = await api.call<{ id: string }>('POST', path, { body });
+    const seen = await api.call<{ items: { id: string }[] }>('GET', path, { token });
+    expect(seen.body.items.map(({ id }) => id)).toEqual([allowed.body.id]);
+    const removed = await api.call<{ code: string }>('DELETE', `${path}/${allowed.body.id}`, { token });
+    expect([removed.status, removed.body.code]).toEqual([403, 'platform_only']);
+    expect((await api.call('DELETE', `${path}/${allowed.body.id}`)).status).toBe(204);
   });
 });
 

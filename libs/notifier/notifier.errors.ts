@@ -1,4 +1,4 @@
-import { conflict, invalid, notFound, type PlatformError } from '#libs/runtime';
+import { conflict, invalid, notFound, PlatformError } from '#libs/runtime';
 import type { UrlProblem } from './webhook/target-url.js';
 
 /** 404 for an endpoint that is not there, or not theirs. */
@@ -12,6 +12,14 @@ export const webhookTargetNotFound = (id: string): PlatformError => notFound('we
 
 /** 404 for a tenant that is not there, or not theirs. */
 export const tenantNotFound = (id: string): PlatformError => notFound('tenant', id);
+
+/** 403 for a tenant's own administrators, who do not open private networks. */
+export const targetsPlatformOnly = (): PlatformError =>
+  new PlatformError(
+    403,
+    'platform_only',
+    'Private targets are allowed and withdrawn by system administrators of every tenant.',
+  );
 
 /** 409 for sending again what has not ended yet. */
 export const deliveryPending = (id: string): PlatformError =>
@@ -34,11 +42,12 @@ export const networkNotAllowable = (cidr: string): PlatformError =>
 
 const urlProblems: Record<UrlProblem, string> = {
   url_malformed: 'it is not a URL, or is longer than 2,048 characters',
-  url_scheme: 'use https (http only to targets that a system administrator has allowed)',
+  url_scheme: 'use https (http only to targets that a system administrator of every tenant has allowed)',
   url_credentials: 'leave user name and password out; requests are signed',
   address_forbidden: 'it leads to an address that webhooks never reach (loopback, link-local, multicast, reserved)',
-  address_not_allowed: 'it leads to a private address; a system administrator must allow its network and port first',
-  https_required: 'use https; http is only for targets that a system administrator has allowed',
+  address_not_allowed:
+    'it leads to a private address; a system administrator of every tenant must allow its network and port first',
+  https_required: 'use https; http is only for targets that a system administrator of every tenant has allowed',
   name_not_found: 'its name has no address',
 };
 

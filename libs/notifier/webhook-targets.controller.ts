@@ -2,12 +2,21 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@n
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { validate as isUuid } from 'uuid';
 import { CurrentPrincipal, type Principal, Requires, tenantScope } from '#libs/access';
-import { networkNotAllowable, tenantNotFound, webhookTargetExists, webhookTargetNotFound } from './notifier.errors.js';
+import {
+  networkNotAllowable,
+  targetsPlatformOnly,
+  tenantNotFound,
+  webhookTargetExists,
+  webhookTargetNotFound,
+} from './notifier.errors.js';
 import { allowableNetwork } from './webhook/address-policy.js';
 import { AllowTarget, WebhookTargetList, WebhookTargetView } from './webhook-targets.dto.js';
 import { type WebhookTargetRow, WebhookTargetsRepository } from './webhook-targets.repository.js';
 
-/** Where a tenant's webhooks may go beyond public https: system administrators decide. */
+/**
+ * Where a tenant's webhooks may go beyond public https. The private networks around the notifier are the platform's, so who
+ * administers every tenant decides; a tenant's own administrators see what was decided.
+ */
 @ApiTags('webhooks')
 @Controller('api/v1/tenants/:tenantId/webhook-targets')
 export class WebhookTargetsController {
@@ -35,6 +44,7 @@ export class WebhookTargetsController {
     @Body() body: AllowTarget,
   ): Promise<WebhookTargetView> {
     await this.checkTenant(principal, tenantId);
+    requirePlatform(principal);
     const cidr = allowableNetwork(body.cidr);
     if (cidr === undefined) throw networkNotAllowable(body.cidr);
     const row = await this.targets.add({ tenantKey: tenantId, cidr, port: body.port, note: body.note ?? '' });
@@ -53,6 +63,7 @@ export class WebhookTargetsController {
     @Param('id') id: string,
   ): Promise<void> {
     await this.checkTenant(principal, tenantId);
+    requirePlatform(principal);
     if (!isUuid(id) || !(await this.targets.remove(tenantId, id))) throw webhookTargetNotFound(id);
   }
 
@@ -61,6 +72,10 @@ export class WebhookTargetsController {
     const visible = isUuid(tenantId) && (scope === undefined || scope === tenantId);
     if (!visible || !(await this.targets.tenantExists(tenantId))) throw tenantNotFound(tenantId);
   }
+}
+
+function requirePlatform(principal: Principal): void {
+  if (!principal.allTenants) throw targetsPlatformOnly();
 }
 
 function viewOf(row: WebhookTargetRow): WebhookTargetView {
