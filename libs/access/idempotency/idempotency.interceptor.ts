@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { conflict, invalid, PlatformError } from '#libs/runtime';
+import { CLOCK, type Clock, conflict, invalid, LOGGER, type Logger, PlatformError, sleep } from '#libs/runtime';
 import type { AuditedRequest } from '../audit/audited-request.js';
 import { IdempotencyStore, type IdempotentRequest } from './idempotency.store.js';
 
 const longestKey = 200;
+/** Between attempts to store an answer: its client waits for as long. */
+const storePausesMs = [50, 200, 500];
 
 /**
  * Lets a client repeat a POST safely: the first answer to an `Idempotency-Key` is given again for 24 h. Requests that
@@ -14,7 +16,11 @@ const longestKey = 200;
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
-  constructor(@Inject(IdempotencyStore) private readonly store: IdempotencyStore) {}
+  constructor(
+    @Inject(IdempotencyStore) private readonly store: IdempotencyStore,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
@@ -39,14 +45,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const earlier = await this.store.begin(request);
     switch (earlier.kind) {
       case 'none': {
-        try {
-          const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-          await this.store.finish(request, reply.statusCode, body);
-          return body;
-        } catch (error) {
-          await this.store.abandon(request);
-          throw error;
-        }
+        const body = await this.run(request, next);
+        await this.remember(request, reply.statusCode, body);
+        return body;
       }
       case 'different':
         throw new PlatformError(
@@ -62,6 +63,32 @@ export class IdempotencyInterceptor implements NestInterceptor {
       case 'answered':
         reply.status(earlier.status).header('idempotent-replayed', 'true');
         return earlier.body;
+    }
+  }
+
+  private async run(request: IdempotentRequest, next: CallHandler): Promise<unknown> {
+    try {
+      return await lastValueFrom(next.handle(), { defaultValue: undefined });
+    } catch (error) {
+      await this.store.abandon(request);
+      throw error;
+    }
+  }
+
+  /**
+   * What the request did is done: its client has the answer also where that cannot be stored. Then a repeat is told for a
+   * minute that the first is under way, as if the process had died.
+   */
+  private async remember(request: IdempotentRequest, status: number, body: unknown): Promise<void> {
+    for (const pauseMs of [...storePausesMs, undefined]) {
+      try {
+        await this.store.finish(request, status, body);
+        return;
+      } catch (error) {
+        if (pauseMs === undefined)
+          this.logger.warn({ err: error }, 'the answer to an Idempotency-Key could not be stored');
+        else await sleep(this.clock, pauseMs);
+      }
     }
   }
 }

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Module, Post } from '@nestjs/common';
+import { sql } from 'drizzle-orm';
 import { startTestApi, type TestApi, type TestTenant } from '#libs/access/testing';
 import { Authenticated } from '../access.decorators.js';
+import { IdempotencyStore } from './idempotency.store.js';
 
 @Controller('api/v1/count')
 class CountController {
@@ -57,6 +59,29 @@ describe('Idempotency-Key', () => {
     const calls = new Set(answers.filter((answer) => answer.status === 201).map((answer) => answer.body.calls));
     expect(calls.size).toBe(1);
     expect(answers.every((answer) => [201, 409].includes(answer.status))).toBe(true);
+  });
+
+  describe('where an answer cannot be stored', () => {
+    afterEach(() => api.database.execute(sql`drop trigger if exists refuse on idempotency_keys`));
+
+    it('does not run the request again, which is answered all the same', async () => {
+      await api.database.execute(
+        sql`create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`,
+      );
+      await api.database.execute(
+        sql`create trigger refuse before update on idempotency_keys for each row execute function refuse()`,
+      );
+      expect((await count('e')).status).toBe(201);
+      const again = await count('e');
+      expect([again.status, again.body.code]).toEqual([409, 'request_in_progress']);
+    });
+
+    it('tries again for a moment', async () => {
+      jest.spyOn(api.app.get(IdempotencyStore), 'finish').mockRejectedValueOnce(new Error('not now'));
+      const first = await count('f');
+      expect(first.status).toBe(201);
+      expect((await count('f')).body).toEqual(first.body);
+    });
   });
 
   it('does not remember failures', async () => {
