@@ -8,6 +8,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { CLOCK, type Clock } from './clock.js';
 import { type ConfigDefinition, ConfigError, declaredConfigs, type Environment, readConfig } from './config.js';
+import { failedQueries, withoutValues } from './failed-query.js';
 import { HEALTH, type Health } from './health.js';
 import { FrontDoor } from './http/front-door.js';
 import type { OperationsConfig } from './http/http.config.js';
@@ -191,9 +192,8 @@ function stopOnSignal(app: NestFastifyApplication): void {
 
 function fail(name: string, error: unknown): void {
   const known = error instanceof ConfigError || (error as { code?: unknown }).code !== undefined;
-  process.stderr.write(
-    `${name} cannot start:\n${known ? (error as Error).message : ((error as Error).stack ?? error)}\n`,
-  );
+  const text = known ? (error as Error).message : ((error as Error).stack ?? String(error));
+  process.stderr.write(`${name} cannot start:\n${withoutValues(text, failedQueries(error))}\n`);
   process.exit(1);
 }
 

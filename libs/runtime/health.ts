@@ -1,3 +1,5 @@
+import { failureText } from './failed-query.js';
+
 /** Injection token of the process's health. */
 export const HEALTH = Symbol('health');
 
@@ -20,9 +22,7 @@ export class Health {
     await Promise.all(
       [...this.checks].map(async ([name, check]) => {
         const problem = await Promise.race([
-          Promise.resolve()
-            .then(check)
-            .catch((error: Error) => error.message),
+          Promise.resolve().then(check).catch(failureText),
           new Promise<string>((resolve) => {
             setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs).unref();
           }),

@@ -3,6 +3,7 @@ export * from './certificates.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './errors.js';
+export { failureText } from './failed-query.js';
 export * from './health.js';
 export * from './http/console.config.js';
 export * from './http/console.js';

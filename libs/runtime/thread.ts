@@ -1,6 +1,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { MetricObject } from 'prom-client';
 import type { Environment } from './config.js';
+import { failureText } from './failed-query.js';
 import type { HealthState } from './health.js';
 
 /** What a thread answers its owner. */
@@ -27,7 +28,7 @@ export function serveThread(app: ThreadApp): void {
     answering
       .then(
         (answer) => port.postMessage({ id, answer }),
-        (error: Error) => port.postMessage({ id, error: error.message }),
+        (error: unknown) => port.postMessage({ id, error: failureText(error) }),
       )
       .finally(() => {
         if (ask === 'stop') port.close();

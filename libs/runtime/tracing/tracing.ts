@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep, systemClock } from '../clock.js';
+import { failureText } from '../failed-query.js';
 import { type Lifecycle, startOrder } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
 import type { Metrics } from '../metrics.js';
@@ -74,7 +75,7 @@ export class Tracing {
     try {
       return await this.within(span, work);
     } catch (error) {
-      span.fail(error instanceof Error ? error.message : String(error));
+      span.fail(failureText(error));
       throw error;
     } finally {
       span.end();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DrizzleQueryError } from 'drizzle-orm';
 import { decodeDeadLetters, streams } from '#libs/contracts';
 import { deadLettersOf } from './stage-failure.js';
 
@@ -14,6 +15,15 @@ describe('deadLettersOf', () => {
       expect(letter).toMatchObject({ id: `stage_failed/${stream}/rules/u.7.42.0`, stream, at: 5, tenantKey: '' });
       expect(Buffer.from(letter?.original ?? []).toString()).toBe('not a raw group');
     }
+  });
+
+  it('says why, without the values of a statement that failed', () => {
+    const failed = new DrizzleQueryError('update "users" set "x" = $1', ['secret'], new Error('value refused'));
+    const [append] = deadLettersOf(source, entry, failed, 5);
+    const [letter] = decodeDeadLetters(append?.data ?? Buffer.alloc(0));
+    expect(letter?.detail).toBe(
+      'The stage failed on this entry every time: value refused: Failed query: update "users" set "x" = $1',
+    );
   });
 
   it('makes none of a dead letter that the dead-letter stage cannot take', () => {

@@ -6,6 +6,7 @@ import {
   messageIdOf,
   streams,
 } from '#libs/contracts';
+import { failureText } from '#libs/runtime';
 import type { Append, Entry, Source } from '../stream.port.js';
 
 /** The dead letters of an entry that its stage cannot take: one per message where it is raw, else the entry whole. */
@@ -49,5 +50,5 @@ function perMessage(letter: DeadLetter, { group, lane, partition }: Source, entr
 
 /** What a failure says, at most 500 characters. */
 export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 500);
+  return failureText(error).slice(0, 500);
 }
