@@ -13,6 +13,15 @@ export function jsonRows<T extends PgTable>(table: T, rows: readonly T['$inferSe
       Object.fromEntries(columns.map(([property, column]) => [column.name, row[property as keyof typeof row]])),
     ),
   );
+  return storable(json);
+}
+
+/** One value for a jsonb column, such as a device's reply: with what jsonb refuses replaced in the same way. */
+export function jsonValue(value: unknown): unknown {
+  return JSON.parse(storable(JSON.stringify(value)));
+}
+
+function storable(json: string): string {
   // JSON.stringify escapes only half characters as \ud8.. to \udf..: whole ones stand for themselves.
   return json.replace(/\\(u[0-9a-f]{4}|.)/g, (written, code: string) =>
     /^u(?:0000|d[89a-f])/.test(code) ? '\\ufffd' : written,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { CommandOutcome } from '#libs/contracts';
-import { DATABASE, type Database, deviceCommands, devices } from '#libs/registry-db';
+import { DATABASE, type Database, deviceCommands, devices, jsonValue } from '#libs/registry-db';
 import { type CommandsConfig, commandsConfig } from './commands.config.js';
 
 export type CommandRow = typeof deviceCommands.$inferSelect;
@@ -101,7 +101,7 @@ export class CommandsRepository {
     const { before, set } = changes[outcome.kind];
     const at = new Date(outcome.at);
     const replied = reply && {
-      reply: reply.value,
+      reply: jsonValue(reply.value),
       replyMessageId: outcome.messageId,
       ...(reply.failed ? { state: 'failed' as const } : {}),
     };

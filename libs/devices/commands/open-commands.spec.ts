@@ -6,7 +6,7 @@ import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
 import { createLogger, readConfig, systemClock } from '#libs/runtime';
 import { openTestStream, type TestStream } from '#libs/stream/testing';
 import { type Seeded, seedDevices } from '../testing/index.js';
-import { commandMessage } from './command-message.js';
+import { commandMessage, longestCommandBytes, readReply } from './command-message.js';
 import { commandsConfig } from './commands.config.js';
 import { type CommandRow, CommandsRepository } from './commands.repository.js';
 import { OpenCommands } from './open-commands.js';
@@ -139,6 +139,20 @@ describe('commands in the registry', () => {
     expect(await repository.find(row.deviceKey, row.key)).toMatchObject({ state: 'replied', reply: 'done' });
     const foreign = { ...row, deviceKey: seeded.devices[1]?.key ?? '' };
     expect(await repository.note(outcomeOf('replied', foreign), undefined)).toBe(false);
+  });
+
+  it.each([
+    ['NUL', '{"text":"a\\u0000b"}', { text: 'a\ufffdb' }],
+    ['half a character', '"\\ud83d"', '\ufffd'],
+    [
+      'a character cut in half',
+      `${'x'.repeat(longestCommandBytes - 1)}😀`,
+      `${'x'.repeat(longestCommandBytes - 1)}\ufffd`,
+    ],
+  ])('keep a reply with %s, which the registry cannot hold', async (_name, payload, reply) => {
+    const row = await give();
+    expect(await repository.note(outcomeOf('replied', row), readReply(Buffer.from(payload)))).toBe(true);
+    expect(await repository.find(row.deviceKey, row.key)).toMatchObject({ state: 'replied', reply });
   });
 
   it('end when they are too old, and what the device did after all still counts', async () => {
