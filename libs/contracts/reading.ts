@@ -5,7 +5,7 @@ export type ReadingValue = number | boolean | string | { [key: string]: unknown 
 
 /** Doubts about a reading, as bits of `Reading.quality`; 0 is good. */
 export const qualityFlags = {
-  /** The device's time could not be right; `observedAt` is when we received it. */
+  /** The device's time could not be right; `observedAt` is when we received it, or some milliseconds before: reports of one message keep their order. */
   clock_suspect: 1,
   /** The value came as text ("1500.60") and was read as a number. */
   coerced: 2,

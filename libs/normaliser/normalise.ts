@@ -49,6 +49,7 @@ export function normalise(
     reports.push(report);
     times.push(report.observedAt === one.time ? one.time : undefined);
   }
+  tellApart(reports, times);
   if (message.event !== undefined && !model.hasEvent(message.event)) {
     notes.push({
       kind: 'event_unmodelled',
@@ -100,6 +101,21 @@ function suspicion(time: number): string {
   const named = Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : 'a time that does not exist';
   const seconds = time > 1e9 && time < 1e10 ? ' Epoch times are in milliseconds; this looks like seconds.' : '';
   return `time names ${named}, which cannot be right: the time of receipt is used instead.${seconds}`;
+}
+
+/**
+ * Gives reports of one message that have neither a believed time nor a sequence number a millisecond each, in the order in
+ * which they were reported and the last at the time of receipt. Nothing else tells them apart: with one time for all they
+ * would have one identity, and all but one would never show. `times` as in `dropDuplicates`.
+ */
+function tellApart(reports: readonly Report[], times: readonly (number | undefined)[]): void {
+  let later = 0;
+  for (let index = reports.length - 1; index >= 0; index -= 1) {
+    const report = reports[index] as Report;
+    if (times[index] !== undefined || report.seq !== undefined) continue;
+    report.observedAt -= later;
+    later += 1;
+  }
 }
 
 /** `times` are the device's times that were believed, report by report. */

@@ -175,6 +175,26 @@ function describeEventTime(): void {
     expect(reading?.quality).toContain('clock_suspect');
   });
 
+  it('a meter whose clock fell back to 2000 sends several readings in one message: all are in history, the last is latest', async () => {
+    const meter = await Device.connect('clock-fell-back', 'water-meter');
+    const reports = [100, 101, 102].map((total, hour) => ({
+      time: Date.UTC(2000, 0, 1, hour),
+      values: { 'metering.water.total': total },
+    }));
+    await meter.client.publishAsync(`devices/${meter.id}/telemetry`, JSON.stringify(reports), { qos: 1 });
+    const { readings } = await eventually(async () => {
+      const found = await api.call<{ readings: Reading[] }>('GET', `/api/v1/devices/${meter.id}/readings/latest`);
+      return found.readings.length > 0 ? found : undefined;
+    }, 'the latest reading');
+    expect(readings.map(({ value }) => value)).toEqual([102]);
+    const rows = await meter.history('metering.water.total');
+    expect(rows.map(({ value, quality }) => [value, quality])).toEqual([
+      [100, ['clock_suspect']],
+      [101, ['clock_suspect']],
+      [102, ['clock_suspect']],
+    ]);
+  });
+
   it('a correction with a higher revision wins in history, in whatever order it comes', async () => {
     const meter = await Device.connect('corrected-1', 'water-meter');
     const total = (value: number, at: number, revision?: number) =>
