@@ -47,11 +47,15 @@ export class DayCalendar {
     };
   }
 
-  /** When local day number `localDay` begins. Twice, because the offset at the guess may not be the one at midnight. */
+  /**
+   * When local day number `localDay` begins. Twice, because the offset at the guess may not be the one at midnight. Where
+   * clocks go forward at midnight there is none: the day begins as they do, which west of UTC is the guess.
+   */
   private midnight(localDay: number): number {
     const local = localDay * dayMs;
     const guess = local - this.offset(local);
-    return local - this.offset(guess);
+    const at = local - this.offset(guess);
+    return at + this.offset(at) < local ? guess : at;
   }
 
   private offset(at: number): number {
