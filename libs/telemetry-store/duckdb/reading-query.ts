@@ -1,6 +1,6 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 import { messageIdOf, type ReadingValue } from '#libs/contracts';
-import type { StoredReading, TelemetryStore } from '../telemetry-store.port.js';
+import { type StoredReading, type TelemetryStore, withoutSequence } from '../telemetry-store.port.js';
 import type { Dictionary } from './dictionary.js';
 import type { LatestCell } from './latest-map.js';
 import { late, type Part, type Parts } from './parts.js';
@@ -129,7 +129,8 @@ function readingValue(cell: LatestCell): ReadingValue {
 function afterSql(after: RangeQuery['after'], dictionary: Dictionary): string {
   if (!after) return '';
   const metric = dictionary.find('metric', after.metric) ?? 0;
-  const place = after.messageId === undefined ? undefined : placeOf(after.messageId);
+  // Where there is a sequence number the message is no part of the identity: another one brings the same reading again.
+  const place = after.seq === withoutSequence && after.messageId !== undefined ? placeOf(after.messageId) : undefined;
   const message = place
     ? ` OR (metric = ${metric} AND (position > ${place.position}::DOUBLE OR (position = ${place.position}::DOUBLE AND slot > ${place.slot})))`
     : '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { withoutSequence } from '../telemetry-store.port.js';
+import { type StoredReading, withoutSequence } from '../telemetry-store.port.js';
 import { always, type ContractRun, dayMs, hour, minute, values } from './contract-run.js';
 import { dayStart, messageOf } from './messages.js';
 
@@ -31,6 +31,18 @@ export function describeQueries(run: ContractRun): void {
   });
 
   describe('range', () => {
+    /** All readings of `d`, page by page. */
+    const paged = async (limit: number) => {
+      const seen: StoredReading[] = [];
+      for (;;) {
+        const last = seen.at(-1);
+        const after = last && { ...last, seq: last.seq ?? withoutSequence };
+        const page = await run.store.range({ deviceKey: 'd', range: always, limit, after });
+        seen.push(...page);
+        if (page.length < limit) return seen;
+      }
+    };
+
     it('answers in order of event time, across days, half open', async () => {
       const times = [3 * dayMs, 0, dayMs, 2 * dayMs + hour, 5 * minute, dayMs - 1];
       for (const at of times)
@@ -66,22 +78,17 @@ export function describeQueries(run: ContractRun): void {
         ),
       );
       await run.append(...messages);
-      const seen: string[] = [];
-      let after: { observedAt: number; metric: string; seq: number; messageId: string } | undefined;
-      for (;;) {
-        const page = await run.store.range({ deviceKey: 'd', range: always, limit, after });
-        seen.push(...page.map((r) => `${r.metric} ${r.value}`));
-        const last = page.at(-1);
-        if (!last || page.length < limit) break;
-        after = {
-          observedAt: last.observedAt,
-          metric: last.metric,
-          seq: last.seq ?? withoutSequence,
-          messageId: last.messageId,
-        };
-      }
+      const seen = (await paged(limit)).map((r) => `${r.metric} ${r.value}`);
       expect(seen).toHaveLength(24);
       expect(new Set(seen).size).toBe(24);
+    });
+
+    it.each([1, 2, 3])('pages of %i show an identity once that was stored twice', async (limit) => {
+      const report = (seq: number, level: number, revision = 0) =>
+        messageOf({ deviceKey: 'd' }, { observedAt: dayStart, seq, revision, values: { level } });
+      await run.append(report(4, 4), report(5, 50, 1), report(6, 6));
+      await run.append(report(5, 5), report(6, 6));
+      expect(values(await paged(limit))).toEqual([4, 50, 6]);
     });
   });
 
