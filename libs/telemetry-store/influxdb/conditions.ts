@@ -1,5 +1,5 @@
 import type { TimeRange } from '../telemetry-store.port.js';
-import { valueKinds } from './schema.js';
+import { furthestMs, valueKinds } from './schema.js';
 import { tagText } from './tag-text.js';
 
 /** Devices that one statement asks for; more are asked for in several. */
@@ -10,9 +10,13 @@ export function anyOf(tag: string, values: readonly string[]): string {
   return `(${values.map((value) => `"${tag}" = '${tagText(value)}'`).join(' OR ')})`;
 }
 
-/** Half-open, in epoch milliseconds. */
+/** Half-open, in epoch milliseconds. Beyond the times that InfluxDB can hold it would refuse a bound, or wrap it around. */
 export function within({ from, to }: TimeRange): string {
-  return `time >= ${from}ms AND time < ${to}ms`;
+  return `time >= ${holdable(from)}ms AND time < ${holdable(to)}ms`;
+}
+
+function holdable(at: number): number {
+  return Math.max(-furthestMs, Math.min(at, furthestMs + 1));
 }
 
 /** Values that count as numbers and that a rule may judge. */

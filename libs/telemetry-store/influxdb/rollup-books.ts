@@ -55,9 +55,7 @@ export class RollupBooks {
   /** Days from `from` on that hold readings or frames and end before `to`, with how they stand; newest first. */
   async daysThatHold({ from, to }: TimeRange): Promise<BookedDay[]> {
     const [marked, booked] = await Promise.all([
-      this.connection.ask(
-        `SELECT "marked" FROM ${measurements.days} WHERE time < ${to}ms${from > 0 ? ` AND time >= ${from}ms` : ''}`,
-      ),
+      this.connection.ask(`SELECT "marked" FROM ${measurements.days} WHERE ${within({ from, to })}`),
       this.booked({ from, to }),
     ]);
     const held = marked.flatMap(({ values }) => values.map(([at]) => this.calendar.dayOf(Number(at))));
@@ -140,8 +138,8 @@ export class RollupBooks {
     await this.write([`${measurements.kept} reading=${reading},hour=${hour},day=${day} ${nanoseconds(0)}`]);
   }
 
-  private async booked({ from, to }: TimeRange): Promise<Map<number, BookedDay>> {
-    const statement = `SELECT "rolled", "stale", "late", "settled" FROM ${measurements.rolledDays} WHERE time < ${to}ms${from > 0 ? ` AND time >= ${from}ms` : ''}`;
+  private async booked(range: TimeRange): Promise<Map<number, BookedDay>> {
+    const statement = `SELECT "rolled", "stale", "late", "settled" FROM ${measurements.rolledDays} WHERE ${within(range)}`;
     const days = new Map<number, BookedDay>();
     for (const { values } of await this.connection.ask(statement)) {
       for (const [at, ...marks] of values) {

@@ -31,8 +31,8 @@ export const highestRevisionTag = 9;
 /** Positions of a (lane, partition) are kept in so many points, so that a late write of a lower one hides no higher one. */
 export const positionSlots = 64;
 
-/** Times that InfluxDB can hold, in epoch milliseconds. */
-const furthestMs = 9_223_372_036_853;
+/** The furthest time that InfluxDB can hold as a whole, in epoch milliseconds; as far before 1970. */
+export const furthestMs = 9_223_372_036_853;
 const half = 500_000;
 
 /** True for a time from 1970 on that fits into InfluxDB's 64-bit nanoseconds; before, its milliseconds are rounded up. */

@@ -90,6 +90,26 @@ export function describeQueries(run: ContractRun): void {
       await run.append(report(5, 5), report(6, 6));
       expect(values(await paged(limit))).toEqual([4, 50, 6]);
     });
+
+    it.each([
+      ['0001-01-01', '9999-12-31'],
+      ['1600-01-01', '2600-01-01'],
+    ])('from %s to %s, further than an engine may reach, finds what there is', async (first, end) => {
+      const [from, to] = [Date.parse(first), Date.parse(end)];
+      const range = { from, to };
+      for (const level of [1, 3]) {
+        await run.append(messageOf({ deviceKey: 'd' }, { observedAt: dayStart + level, values: { level } }));
+      }
+      expect(values(await run.store.range({ deviceKey: 'd', range, limit: 10 }))).toEqual([1, 3]);
+      expect(await run.store.frames({ deviceKey: 'd', range, limit: 10 })).toHaveLength(2);
+      const question = { deviceKeys: ['d'], metric: 'level', range, stepMs: 36_500 * dayMs, originMs: dayStart };
+      for (const [aggregation, value] of [['sum', 4] as const, ['last', 3] as const, ['increase', 2] as const]) {
+        const buckets = (await run.store.downsample({ ...question, aggregation })).get('d');
+        expect(buckets?.filter((bucket) => bucket.value !== null)).toEqual([{ at: dayStart, value }]);
+      }
+      expect(values(await run.store.range({ deviceKey: 'd', range: { from, to: from + 1 }, limit: 10 }))).toEqual([]);
+      expect(values(await run.store.range({ deviceKey: 'd', range: { from: to - 1, to }, limit: 10 }))).toEqual([]);
+    });
   });
 
   describe('frames', () => {
