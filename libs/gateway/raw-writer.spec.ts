@@ -3,7 +3,8 @@ import type { RawMessage } from '#libs/contracts';
 import { createLogger, systemClock } from '#libs/runtime';
 import { type Append, StreamFailedError, type StreamLog, StreamUnavailableError } from '#libs/stream';
 import { openTestStream, type TestStream } from '#libs/stream/testing';
-import { type Place, RawWriter } from './raw-writer.js';
+import type { Place } from './raw-entries.js';
+import { RawWriter } from './raw-writer.js';
 import { eventually, storedMessages } from './testing/index.js';
 
 let stream: TestStream;
@@ -101,9 +102,9 @@ describe('the raw writer', () => {
     await eventually(() => failures.length >= 3);
     expect(called).toEqual([]);
     expect(writer.unavailable).toBe(true);
-    expect([writer.isFull(false), writer.isFull(true)]).toEqual([true, false]);
+    expect([writer.isFull(place(1)), writer.isFull(place(1, 'urgent'))]).toEqual([true, false]);
     let room = false;
-    writer.whenRoom(() => {
+    writer.whenRoom(place(1), () => {
       room = true;
     });
     full = false;

@@ -1,22 +1,10 @@
-import {
-  type DeadLetter,
-  encodeDeadLetters,
-  encodeRawMessages,
-  type Lane,
-  type RawMessage,
-  streams,
-} from '#libs/contracts';
+import type { DeadLetter, RawMessage } from '#libs/contracts';
 import { type Clock, type Logger, sleep } from '#libs/runtime';
-import type { Append, StreamLog } from '#libs/stream';
+import { type StreamLog, StreamUnavailableError } from '#libs/stream';
+import { entriesOf, type Filed, type Place, slotOf } from './raw-entries.js';
 
 /** Called when what was handed over is durable, or with the error that made it impossible. */
 export type Written = (error?: Error | null) => void;
-
-/** Where the device's messages go, and what else the writer must know to file one. */
-export interface Place {
-  lane: Lane;
-  partition: number;
-}
 
 /** How much the writer takes on, and what it tells of itself. */
 export interface RawWriterOptions {
@@ -31,28 +19,30 @@ export interface RawWriterOptions {
 }
 
 /** What is acknowledged together, on its way to the stream. */
-export interface Pending {
-  readonly place: Place;
-  /** None for a dead letter, and for a mere turn in the queue, which writes nothing. */
-  readonly messages: readonly RawMessage[];
-  readonly letter: DeadLetter | undefined;
+export interface Pending extends Filed {
   readonly qos: number;
   readonly bytes: number;
   readonly written: Written;
 }
 
-const messagesPerEntry = 512;
-const bytesPerEntry = 1_048_576;
+/** What waits for a place that takes nothing just now, and who waits to bring more. */
+interface Parked {
+  readonly queue: Pending[];
+  readonly waiters: (() => void)[];
+}
+
 const acknowledgementsPerTurn = 256;
 const firstBackOffMs = 50;
 const longestBackOffMs = 5_000;
 const none: readonly RawMessage[] = [];
-const nobody: Place = { lane: 'bulk', partition: 0 };
 
 /**
  * The one way from devices into the streams: a first-in first-out group committer. While a commit is under way messages
  * gather; then they are grouped by lane and partition and appended together, and their callbacks are called in the
  * order in which the messages came. The event loop is given back after every few callbacks.
+ *
+ * Where the stream refuses some places only, what is for them is parked, a queue for each, and tried again by itself: the
+ * others do not wait. What comes later for a parked place goes behind it, so that its order holds.
  */
 export class RawWriter {
   private queue: Pending[] = [];
@@ -61,6 +51,9 @@ export class RawWriter {
   private committing: Promise<void> | undefined;
   private turning = false;
   private waiters: (() => void)[] = [];
+  private readonly parked = new Map<number, Parked>();
+  private parkedMessages = 0;
+  private parkedBytes = 0;
   private failure: Error | undefined;
   private readonly stopped = new AbortController();
   /** True while an append keeps failing and is tried again. */
@@ -76,12 +69,12 @@ export class RawWriter {
     private readonly options: RawWriterOptions,
   ) {}
 
-  /** True while so much waits that nobody should bring more; devices of the urgent lane may go to twice the limits. */
-  isFull(urgent: boolean): boolean {
-    const share = urgent ? 2 : 1;
-    return (
-      this.inFlight >= this.options.maxInFlight * share || this.inFlightBytes >= this.options.maxInFlightBytes * share
-    );
+  /**
+   * True while nobody should bring more for that place: it takes nothing, or so much waits. Devices of the urgent lane may
+   * go to twice the limits.
+   */
+  isFull(place: Place): boolean {
+    return this.parked.has(slotOf(place)) || !this.hasRoom(place.lane === 'urgent' ? 2 : 1);
   }
 
   /** What ended the writer, undefined while it works. */
@@ -106,14 +99,15 @@ export class RawWriter {
     this.enqueue({ place, messages: none, letter, qos: 0, bytes: letter.original.byteLength, written });
   }
 
-  /** Calls `written` after everything handed over before, without writing anything. */
-  queueBehind(written: Written): void {
-    this.enqueue({ place: nobody, messages: none, letter: undefined, qos: 0, bytes: 0, written });
+  /** Calls `written` after everything handed over before for that place, without writing anything. */
+  queueBehind(place: Place, written: Written): void {
+    this.enqueue({ place, messages: none, letter: undefined, qos: 0, bytes: 0, written });
   }
 
-  /** Calls `listener` once there is room again. */
-  whenRoom(listener: () => void): void {
-    this.waiters.push(listener);
+  /** Calls `listener` once there may be room again for that place. */
+  whenRoom(place: Place, listener: () => void): void {
+    const { waiters } = this.parked.get(slotOf(place)) ?? { waiters: this.waiters };
+    waiters.push(listener);
   }
 
   /** Resolves when everything handed over so far has been called back. Gives up on a stream that stays unavailable. */
@@ -133,6 +127,11 @@ export class RawWriter {
     }
     this.inFlight += countOf(pending);
     this.inFlightBytes += pending.bytes;
+    const parked = this.parked.get(slotOf(pending.place));
+    if (parked) {
+      this.park(parked, pending);
+      return;
+    }
     this.queue.push(pending);
     if (!this.committing && !this.turning) {
       this.turning = true;
@@ -149,9 +148,8 @@ export class RawWriter {
   private async commitAll(): Promise<void> {
     try {
       while (this.queue.length > 0) {
-        const batch = this.takeBatch();
-        if (!(await this.appendWithRetries(batch))) return;
-        this.options.onCommit(batch);
+        const batch = await this.appendWithRetries(this.takeBatch());
+        if (!batch) return;
         this.acknowledge(batch);
       }
     } finally {
@@ -161,42 +159,117 @@ export class RawWriter {
 
   /** About `maxCommitMessages`: what is acknowledged together is not taken apart. */
   private takeBatch(): Pending[] {
-    let messages = 0;
-    let count = 0;
-    while (count < this.queue.length && messages < this.options.maxCommitMessages) {
-      messages += countOf(this.queue[count] as Pending);
-      count++;
-    }
+    const count = this.batchIn(this.queue);
     if (count < this.queue.length) return this.queue.splice(0, count);
     const batch = this.queue;
     this.queue = [];
     return batch;
   }
 
-  /** True once durable. Retries for as long as the stream may come back; false when it will not. */
-  private async appendWithRetries(batch: readonly Pending[]): Promise<boolean> {
-    const entries = entriesOf(batch);
-    if (entries.length === 0) return true;
+  private batchIn(queue: readonly Pending[]): number {
+    let messages = 0;
+    let count = 0;
+    while (count < queue.length && messages < this.options.maxCommitMessages) {
+      messages += countOf(queue[count] as Pending);
+      count++;
+    }
+    return count;
+  }
+
+  /**
+   * What of the batch is durable: all that has not been parked. Retries for as long as the stream may come back; undefined
+   * when it will not.
+   */
+  private async appendWithRetries(batch: readonly Pending[]): Promise<readonly Pending[] | undefined> {
+    let left = batch;
     for (let backOffMs = firstBackOffMs; ; backOffMs = Math.min(backOffMs * 2, longestBackOffMs)) {
-      try {
-        await this.stream.append(entries);
+      const error = await this.append(left);
+      if (!error) {
         this.unavailable = false;
-        return true;
-      } catch (error) {
-        const retryable = isRetryable(error);
-        this.options.onFailure(error as Error, retryable);
-        if (!retryable || this.stopped.signal.aborted) {
-          this.fail(error as Error, batch);
-          return false;
-        }
-        this.unavailable = true;
-        this.logger.warn({ err: error, backOffMs }, 'stream does not take messages: devices wait unacknowledged');
-        await sleep(this.clock, backOffMs, this.stopped.signal);
+        return left;
       }
+      if (this.failure) return undefined;
+      const rest = this.setAside(left, error);
+      if (rest.length < left.length) {
+        left = rest;
+        continue;
+      }
+      this.unavailable = true;
+      this.logger.warn({ err: error, backOffMs }, 'stream does not take messages: devices wait unacknowledged');
+      await sleep(this.clock, backOffMs, this.stopped.signal);
     }
   }
 
+  /** Why the batch is not durable; undefined where it is. Ends the writer where the stream will not come back. */
+  private async append(batch: readonly Pending[]): Promise<Error | undefined> {
+    const entries = entriesOf(batch);
+    try {
+      if (entries.length > 0) await this.stream.append(entries);
+      return undefined;
+    } catch (thrown) {
+      const error = thrown as Error;
+      const retryable = isRetryable(error);
+      this.options.onFailure(error, retryable);
+      if (!retryable || this.stopped.signal.aborted || this.failure) this.fail(error, batch);
+      return error;
+    }
+  }
+
+  /** Parks what is for the places that were refused, also what has queued behind; gives what is left of the batch. */
+  private setAside(batch: readonly Pending[], error: Error): readonly Pending[] {
+    const refused = new Set(error instanceof StreamUnavailableError ? error.places.map(slotOf) : []);
+    const isRefused = ({ place }: Pending) => refused.has(slotOf(place));
+    const rest = batch.filter((pending) => !isRefused(pending));
+    if (rest.length === batch.length) return batch;
+    for (const pending of [...batch, ...this.queue].filter(isRefused)) this.park(this.parkedAt(pending.place), pending);
+    this.queue = this.queue.filter((pending) => !isRefused(pending));
+    this.logger.warn({ err: error }, 'stream does not take messages of some places: their devices wait unacknowledged');
+    return rest;
+  }
+
+  private parkedAt(place: Place): Parked {
+    const slot = slotOf(place);
+    const found = this.parked.get(slot);
+    if (found) return found;
+    const parked = { queue: [], waiters: [] };
+    this.parked.set(slot, parked);
+    void this.empty(slot, parked);
+    return parked;
+  }
+
+  private park({ queue }: Parked, pending: Pending): void {
+    queue.push(pending);
+    this.parkedMessages += countOf(pending);
+    this.parkedBytes += pending.bytes;
+  }
+
+  /** Tries what is parked for a place until all of it is durable; then the place is like every other again. */
+  private async empty(slot: number, { queue, waiters }: Parked): Promise<void> {
+    let backOffMs = firstBackOffMs;
+    do {
+      await sleep(this.clock, backOffMs, this.stopped.signal);
+      const batch = queue.splice(0, this.batchIn(queue));
+      const error = await this.append(batch);
+      if (error && this.failure) return;
+      if (error) {
+        queue.unshift(...batch);
+        backOffMs = Math.min(backOffMs * 2, longestBackOffMs);
+        continue;
+      }
+      backOffMs = firstBackOffMs;
+      for (const pending of batch) {
+        this.parkedMessages -= countOf(pending);
+        this.parkedBytes -= pending.bytes;
+      }
+      this.acknowledge(batch);
+    } while (queue.length > 0);
+    this.parked.delete(slot);
+    this.waiters.push(...waiters);
+    if (this.hasRoom(1)) this.wake();
+  }
+
   private acknowledge(batch: readonly Pending[]): void {
+    this.options.onCommit(batch);
     const idle = this.acknowledging.length === 0;
     for (const pending of batch) this.acknowledging.push(pending);
     // Not at once: first the next commit is given to the disk.
@@ -217,14 +290,23 @@ export class RawWriter {
       queue.length = 0;
       this.acknowledged = 0;
     }
-    if (this.waiters.length > 0 && !this.isFull(false)) this.wake();
+    if (this.waiters.length > 0 && this.hasRoom(1)) this.wake();
   };
+
+  /** Whether `share` times the limits has room. What is parked counts only beyond the limits: it takes nobody else's room. */
+  private hasRoom(share: number): boolean {
+    const { maxInFlight, maxInFlightBytes } = this.options;
+    return (
+      this.inFlight - Math.min(this.parkedMessages, maxInFlight) < maxInFlight * share &&
+      this.inFlightBytes - Math.min(this.parkedBytes, maxInFlightBytes) < maxInFlightBytes * share
+    );
+  }
 
   private wake(): void {
     const waiters = this.waiters;
     this.waiters = [];
     for (const [index, waiter] of waiters.entries()) {
-      if (this.isFull(false)) {
+      if (!this.hasRoom(1)) {
         this.waiters = waiters.slice(index).concat(this.waiters);
         return;
       }
@@ -234,7 +316,8 @@ export class RawWriter {
 
   private fail(error: Error, batch: readonly Pending[]): void {
     this.failure = error;
-    const lost = [...batch, ...this.queue];
+    const parked = [...this.parked.values()].flatMap(({ queue }) => queue.splice(0));
+    const lost = [...batch, ...this.queue, ...parked];
     this.queue = [];
     for (const pending of lost) {
       this.inFlight -= countOf(pending);
@@ -253,53 +336,4 @@ function countOf({ messages }: Pending): number {
 /** A stream that may come back says so itself: a full disk that is freed, a server that restarts. */
 function isRetryable(error: unknown): boolean {
   return (error as { retryable?: unknown }).retryable === true;
-}
-
-/** One entry per lane and partition, or several where there is much for one; dead letters in entries of their own. */
-function entriesOf(batch: readonly Pending[]): Append[] {
-  const messages = new Map<number, RawMessage[]>();
-  const letters = new Map<number, DeadLetter[]>();
-  for (const pending of batch) {
-    const slot = pending.place.partition * 2 + (pending.place.lane === 'urgent' ? 1 : 0);
-    for (const message of pending.messages) collect(messages, slot, message);
-    if (pending.letter) collect(letters, slot, pending.letter);
-  }
-  const entries: Append[] = [];
-  for (const [slot, group] of messages) {
-    for (const part of parts(group, (message) => message.payload.byteLength))
-      entries.push(entryOf(streams.raw, slot, encodeRawMessages(part)));
-  }
-  for (const [slot, group] of letters) {
-    for (const part of parts(group, (letter) => letter.original.byteLength))
-      entries.push(entryOf(streams.deadLetters, slot, encodeDeadLetters(part)));
-  }
-  return entries;
-}
-
-function collect<T>(groups: Map<number, T[]>, slot: number, item: T): void {
-  const group = groups.get(slot);
-  if (group) group.push(item);
-  else groups.set(slot, [item]);
-}
-
-/** Cuts what goes into one entry by number and by bytes. */
-function parts<T>(group: readonly T[], bytesOf: (item: T) => number): (readonly T[])[] {
-  const found: (readonly T[])[] = [];
-  let start = 0;
-  let bytes = 0;
-  for (const [at, item] of group.entries()) {
-    const more = bytesOf(item);
-    if (at > start && (at - start >= messagesPerEntry || bytes + more > bytesPerEntry)) {
-      found.push(group.slice(start, at));
-      start = at;
-      bytes = 0;
-    }
-    bytes += more;
-  }
-  found.push(start === 0 ? group : group.slice(start));
-  return found;
-}
-
-function entryOf(stream: string, slot: number, data: Uint8Array): Append {
-  return { stream, lane: slot % 2 === 1 ? 'urgent' : 'bulk', partition: slot >> 1, data };
 }

@@ -1,8 +1,17 @@
+import type { Place } from './stream.port.js';
+
 /** The log cannot keep entries just now (full disk, too much queued). Nothing of the call was kept; the same call may succeed later. */
 export class StreamUnavailableError extends Error {
   override readonly name = 'StreamUnavailableError';
   readonly code = 'stream_unavailable';
   readonly retryable = true;
+  /** Where it is not the whole log: those of the call's places that take nothing just now. The call without them may succeed at once. */
+  readonly places: readonly Place[];
+
+  constructor(message: string, { places = [], ...options }: ErrorOptions & { places?: readonly Place[] } = {}) {
+    super(message, options);
+    this.places = places;
+  }
 }
 
 /** The log failed for good in this process: an fsync failed, or what was written cannot be trusted. Only a restart helps. */

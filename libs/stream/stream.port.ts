@@ -126,9 +126,9 @@ export interface StreamLog {
   readonly partitions: number;
 
   /**
-   * Resolves once every entry is durable (fsync). Rejects with `StreamUnavailableError` where nothing was kept; a log that
-   * stops or fails meanwhile may have kept those of some partitions, each partition's all or none. Appends of one caller
-   * keep their order within a partition.
+   * Resolves once every entry is durable (fsync). Rejects with `StreamUnavailableError` where nothing was kept, and names the
+   * places in it that take nothing where it is only some; a log that stops or fails meanwhile may have kept those of some
+   * partitions, each partition's all or none. Appends of one caller keep their order within a partition.
    */
   append(entries: readonly Append[]): Promise<void>;
 

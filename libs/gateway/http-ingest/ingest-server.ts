@@ -101,7 +101,7 @@ export class IngestServer {
     const { body, params } = request;
     if (!body || body.length === 0) throw new PlatformError(400, 'body_empty', 'The message is the body; it is empty.');
     const { writer } = this.intake;
-    if (writer.isFull(device.lane === 'urgent')) throw unavailable();
+    if (writer.isFull(device)) throw unavailable();
     const { key: deviceKey, tenantKey, productKey } = device;
     await new Promise<void>((resolve, reject) => {
       writer.write(

@@ -5,8 +5,9 @@ import { DeviceDirectory, type KnownDevice, mayConnect } from '#libs/devices';
 import { CLOCK, type Clock } from '#libs/runtime';
 import { type GatewayConfig, gatewayConfig } from '../gateway.config.js';
 import { GatewayMetrics } from '../gateway-metrics.js';
+import type { Place } from '../raw-entries.js';
 import { RawIntake } from '../raw-intake.js';
-import type { Place, Written } from '../raw-writer.js';
+import type { Written } from '../raw-writer.js';
 import { readTopic, topicOwner } from '../topics.js';
 import { type BridgeConfig, bridgeConfig } from './mqtt-bridge.config.js';
 
@@ -77,12 +78,13 @@ export class BridgeIntake {
 
   private takeFrom(owner: KnownDevice | undefined, topic: string, message: ClusterMessage, written: Written): void {
     const { writer } = this.intake;
+    const verdict = this.judge(owner, topic, message);
+    const place = verdict.device ?? nobody;
     // Unacknowledged, so the rest stays in the cluster.
-    if (writer.isFull(owner?.lane === 'urgent')) {
-      writer.whenRoom(() => this.takeFrom(owner, topic, message, written));
+    if (writer.isFull(place)) {
+      writer.whenRoom(place, () => this.takeFrom(owner, topic, message, written));
       return;
     }
-    const verdict = this.judge(owner, topic, message);
     if (verdict.kind === 'refused') {
       this.refuse(verdict.reason, verdict.device, message, written);
       return;
@@ -126,7 +128,7 @@ export class BridgeIntake {
     this.metrics.discarded(reason);
     // Of a retained message every new session is sent a copy.
     if (reason === 'retained_message' || !this.mayKeep()) {
-      this.intake.writer.queueBehind(written);
+      this.intake.writer.queueBehind(device ?? nobody, written);
       return;
     }
     const shown = JSON.stringify(topic.slice(0, shownTopicCharacters));

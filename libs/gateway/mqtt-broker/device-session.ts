@@ -1,6 +1,7 @@
 import type { Client } from 'aedes';
 import type { Command, RawKind } from '#libs/contracts';
 import type { KnownDevice } from '#libs/devices';
+import type { Written } from '../raw-writer.js';
 
 /** Where messages on one topic of a session go. */
 export interface Route {
@@ -18,6 +19,13 @@ export interface SessionClient extends Client {
   session?: DeviceSession;
 }
 
+/** An acknowledgement that waits for those before it. */
+interface Turn {
+  readonly written: Written;
+  due: boolean;
+  error?: Error | null | undefined;
+}
+
 const rememberedRoutes = 1_024;
 const windowMs = 60_000;
 const largestMessageId = 65_535;
@@ -30,6 +38,8 @@ export class DeviceSession {
   open = false;
   /** Made by the first publish: most connections are idle most of the time. */
   private routes: Map<string, Route> | undefined;
+  /** Acknowledgements owed to the device, oldest first. */
+  private turns: Turn[] | undefined;
   /** Commands sent on this connection and not acknowledged, by message id. */
   private commands: Map<number, Command> | undefined;
   /** Filters granted on this connection, also those that it has unsubscribed from since. */
@@ -51,6 +61,25 @@ export class DeviceSession {
   get unreleased(): Set<number> {
     this.unreleasedIds ??= new Set();
     return this.unreleasedIds;
+  }
+
+  /**
+   * What is called instead of `written`: that follows then, no sooner than for each publish before. A child's message may be
+   * durable before that of another child, and MQTT wants acknowledgements in order (3.1.1, 4.6).
+   */
+  inOrder(written: Written): Written {
+    this.turns ??= [];
+    const { turns } = this;
+    const turn: Turn = { written, due: false };
+    turns.push(turn);
+    return (error) => {
+      turn.due = true;
+      turn.error = error;
+      while (turns[0]?.due) {
+        const { written: call, error: failure } = turns.shift() as Turn;
+        call(failure);
+      }
+    };
   }
 
   /** The route of a topic seen before in this epoch. */

@@ -8,7 +8,7 @@ export interface ReadGate {
   /** True while nothing should be read from this connection. */
   isClosed(guard: PacketGuard): boolean;
   /** Calls `listener` once it is worth trying again. */
-  whenOpen(listener: () => void): void;
+  whenOpen(guard: PacketGuard, listener: () => void): void;
 }
 
 /** A guarded connection. */
@@ -60,7 +60,7 @@ export function guardSocket(
       return chunk;
     }
     if (gate.isClosed(guard)) {
-      if (!waiting) gate.whenOpen(tryAgain);
+      if (!waiting) gate.whenOpen(guard, tryAgain);
       waiting = true;
       return null;
     }

@@ -135,7 +135,7 @@ export class MqttBroker {
     client.session = session;
     const guard = client.guard as PacketGuard;
     guard.authenticated = true;
-    guard.urgent = device.lane === 'urgent';
+    guard.place = device;
     guard.released = (messageId) => session.unreleased.delete(messageId);
     (client.guarded as GuardedSocket).shortcut = new PublishShortcut(
       session,

@@ -48,8 +48,9 @@ export class MqttListener {
   }
 
   private readonly gate: ReadGate = {
-    isClosed: (guard) => this.stopping || (guard.authenticated && this.intake.writer.isFull(guard.urgent)),
-    whenOpen: (listener) => this.intake.writer.whenRoom(listener),
+    isClosed: ({ place }) => this.stopping || (place !== undefined && this.intake.writer.isFull(place)),
+    // Before the login only a stop closes it, and that for good.
+    whenOpen: ({ place }, listener) => place && this.intake.writer.whenRoom(place, listener),
   };
 
   private async certificates() {

@@ -1,3 +1,4 @@
+import type { Place } from '../raw-entries.js';
 import {
   connectFault,
   longestTopicBytes,
@@ -34,8 +35,8 @@ const incomplete = -1;
 export class PacketGuard {
   /** True once the device has proved who it is. */
   authenticated = false;
-  /** True for a device of the urgent lane. */
-  urgent = false;
+  /** Where the messages of the device go. */
+  place: Place | undefined;
   /** Called with the message id of each PUBREL. */
   released: ((messageId: number) => void) | undefined;
   /** Called with the message id of each PUBACK. */

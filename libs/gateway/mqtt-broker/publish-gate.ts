@@ -52,8 +52,8 @@ export class PublishGate implements ShortcutGate {
     return session.open && session.epoch === this.epoch && !this.closed ? session.route(topic) : undefined;
   }
 
-  writeAll(messages: readonly RawMessage[], device: Route['device'], written: Written): void {
-    this.intake.writer.writeAll(messages, device, 1, written);
+  writeAll(session: DeviceSession, messages: readonly RawMessage[], device: Route['device'], written: Written): void {
+    this.intake.writer.writeAll(messages, device, 1, session.inOrder(written));
   }
 
   /** aedes' `authorizePublish`: the acknowledgement is sent when `done` is called without an error. */
@@ -84,7 +84,7 @@ export class PublishGate implements ShortcutGate {
     const { qos, messageId } = packet;
     // A will has no message id, and comes once.
     if (qos === 2 && messageId !== undefined) this.writeOnce(session, message, device, messageId, done);
-    else this.intake.writer.write(message, device, qos, done);
+    else this.intake.writer.write(message, device, qos, session.inOrder(done));
   }
 
   /** A repeat of a QoS 2 publish waits its turn for its PUBREC and writes nothing. */
@@ -96,14 +96,15 @@ export class PublishGate implements ShortcutGate {
     done: Written,
   ): void {
     if (session.unreleased.has(messageId)) {
-      this.intake.writer.queueBehind(done);
+      this.intake.writer.queueBehind(place, session.inOrder(done));
       return;
     }
     session.unreleased.add(messageId);
-    this.intake.writer.write(message, place, 2, (error) => {
+    const written = session.inOrder((error) => {
       if (error) session.unreleased.delete(messageId);
       done(error);
     });
+    this.intake.writer.write(message, place, 2, written);
   }
 
   /** The first publish on a topic in this epoch. */
@@ -154,7 +155,7 @@ export class PublishGate implements ShortcutGate {
         original: (packet.payload as Buffer | undefined) ?? noBytes,
       },
       session.device,
-      done,
+      session.inOrder(done),
     );
   }
 }

@@ -42,7 +42,7 @@ function scene(keepAliveSeconds = 0) {
   const gate: ShortcutGate = {
     now: () => clock.now,
     knownRoute: (_session, topic) => routes[topic],
-    writeAll: (messages, device, written) => filed.push({ messages, device, written }),
+    writeAll: (_session, messages, device, written) => filed.push({ messages, device, written }),
   };
   const session = { client } as unknown as DeviceSession;
   const shortcut = new PublishShortcut(session, socket as unknown as Socket, gate, keepAliveSeconds);

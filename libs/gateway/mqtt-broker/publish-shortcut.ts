@@ -9,8 +9,8 @@ export interface ShortcutGate {
   now(): number;
   /** The route of a topic, as long as aedes' own publishes would take it unasked; else undefined. */
   knownRoute(session: DeviceSession, topic: string): Route | undefined;
-  /** Files messages of one device; `written` is called once all are durable. */
-  writeAll(messages: readonly RawMessage[], device: Route['device'], written: Written): void;
+  /** Files messages of one device; `written` is called once all are durable, in the order of the session's publishes. */
+  writeAll(session: DeviceSession, messages: readonly RawMessage[], device: Route['device'], written: Written): void;
 }
 
 /** Most publishes that are filed and acknowledged together. */
@@ -90,7 +90,7 @@ export class PublishShortcut {
 
   private file(messages: readonly RawMessage[], ids: readonly number[], device: Route['device']): void {
     this.waiting += ids.length;
-    this.gate.writeAll(messages, device, (error) => {
+    this.gate.writeAll(this.session, messages, device, (error) => {
       this.waiting -= ids.length;
       if (error) this.session.client.emit('error', error);
       else if (this.socket.destroyed) this.session.client.emit('error', new Error('connection closed'));

@@ -33,16 +33,19 @@ export class Room {
     );
   }
 
-  /** Why these places take nothing more just now. */
+  /** Why these places, or which of them, take nothing more just now. */
   refusal(places: readonly Place[]): StreamUnavailableError | undefined {
+    const full = new Map<string, Place>();
     for (const place of places) {
       const name = nameOf(place);
       if (!this.watched.has(name)) this.watched.set(name, place);
-      if (this.memory === undefined && !this.full.has(name)) continue;
-      this.refusals.inc({ reason: this.memory === undefined ? 'backlog' : 'memory' });
-      return new StreamUnavailableError(this.memory ?? `${name}: ${this.backlog}`);
+      if (this.full.has(name)) full.set(name, place);
     }
-    return undefined;
+    if (this.memory === undefined && full.size === 0) return undefined;
+    this.refusals.inc({ reason: this.memory === undefined ? 'backlog' : 'memory' });
+    if (this.memory !== undefined) return new StreamUnavailableError(this.memory);
+    const message = `${[...full.keys()].join(', ')}: ${this.backlog}`;
+    return new StreamUnavailableError(message, { places: [...full.values()] });
   }
 
   /** What is wrong, undefined when well. */
