@@ -16,6 +16,7 @@ import {
   runtimeConfig,
   startOrder,
 } from '#libs/runtime';
+import { endProcess } from './end-process.js';
 import { StageControllers } from './stages/stage-controllers.js';
 import { StageFactory } from './stages/stage-factory.js';
 import { type StreamConfig, streamConfig } from './stream.config.js';
@@ -84,12 +85,4 @@ async function chooseLog(
       return { log, problem: () => log.problem() };
     }
   }
-}
-
-/** After a failed fsync nothing that is still in memory can be believed: the process crashes, and restarts from disk. */
-function endProcess(logger: Logger, error: Error): void {
-  logger.fatal({ err: error }, 'the stream has failed: ending the process, nothing acknowledged is lost');
-  setImmediate(() => {
-    throw error;
-  });
 }

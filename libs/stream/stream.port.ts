@@ -77,6 +77,8 @@ export interface Lag {
   partition: number;
   acknowledged: number;
   last: number;
+  /** How many entries it has not acknowledged: positions may have gaps. */
+  owed: number;
   /** Age of the oldest unacknowledged entry in milliseconds, 0 where there is none. */
   ageMs: number;
   messages: MessageCounts;

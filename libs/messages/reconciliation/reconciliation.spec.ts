@@ -4,7 +4,7 @@ import type { StoredUpTo } from '#libs/telemetry-store';
 import { deadLetteredOf, differenceOf, inFlightOf, reconcile, total } from './reconciliation.js';
 
 function lag(stream: string, group: string, messages: MessageCounts, partition = 0): Lag {
-  return { stream, group, lane: 'bulk', partition, acknowledged: 0, last: 0, ageMs: 0, messages };
+  return { stream, group, lane: 'bulk', partition, acknowledged: 0, last: 0, owed: 0, ageMs: 0, messages };
 }
 const store = (counts: Partial<StoredUpTo>, partition = 0): StoredUpTo => ({
   lane: 'bulk',

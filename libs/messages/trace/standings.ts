@@ -12,7 +12,7 @@ export class Standings {
       (lag) => lag.stream === stream && lag.group === group && lag.lane === lane && lag.partition === partition,
     );
     const messages = { appended: 0, entered: 0, acknowledged: 0, givenUp: 0 };
-    return found ?? { stream, group, lane, partition, acknowledged: 0, last: 0, ageMs: 0, messages };
+    return found ?? { stream, group, lane, partition, acknowledged: 0, last: 0, owed: 0, ageMs: 0, messages };
   }
 
   of(stream: string, group: string, lane: Lane, partition: number): Standing {

@@ -260,6 +260,7 @@ export class LmdbStreamLog implements StreamLog {
       ...source,
       acknowledged: position,
       last,
+      owed: last - position,
       ageMs: oldest ? Math.max(0, now - oldest.appendedAt) : 0,
       messages: {
         appended,

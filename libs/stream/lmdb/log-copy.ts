@@ -29,6 +29,14 @@ import { readAcknowledgement } from './trimmer.js';
 const recordsAtOnce = 1_000;
 const bytesAtOnce = 8 * 2 ** 20;
 
+/** A place as it is written, and the position that follows. */
+interface PlaceCopied {
+  place: LogRecord & { kind: 'place' };
+  entries: number;
+  bytes: number;
+  next?: number;
+}
+
 /** Everything that the log must not lose; of entries, what some group has not acknowledged. */
 export async function* exportLog(environment: () => Environment, partitions: number): AsyncIterable<LogRecord> {
   const { root } = environment();
@@ -59,7 +67,7 @@ export async function importLog(
 ): Promise<void> {
   const { entries, laneTables, trimmed, groups, acknowledgements, state: kept } = environment;
   for (const table of [laneTables, trimmed, groups, acknowledgements, kept, entries]) await table.clearAsync();
-  const places = new Map<string, { place: LogRecord & { kind: 'place' }; entries: number; bytes: number }>();
+  const places = new Map<string, PlaceCopied>();
   const batch = new Batch(environment);
   for await (const record of records) {
     switch (record.kind) {
@@ -87,6 +95,8 @@ export async function importLog(
         batch.put(entries, entryKey(record.stream, record.lane, record.partition, record.position), stored);
         const place = places.get(nameOf(record));
         if (!place) throw new Error(`The backup has an entry of ${nameOf(record)}, but not where that ends.`);
+        if (record.position !== (place.next ?? record.position)) throw gap(record, place.next);
+        place.next = record.position + 1;
         place.entries += 1;
         place.bytes += stored.length;
         break;
@@ -182,12 +192,19 @@ function* state({ state: table }: Environment): Generator<LogRecord> {
   }
 }
 
+/** Redis leaves a gap where it started again or failed over; here a gap is damage. */
+function gap(place: Place, position: number | undefined): Error {
+  return new Error(
+    `The backup has no entry ${position} of ${nameOf(place)}: let the stages work off what waits in Redis, then back up again.`,
+  );
+}
+
 /** Where the lanes end, and that everything before the entries written has been trimmed. */
 function writeLaneTables(
   batch: Batch,
   { laneTables, trimmed }: Environment,
   partitions: number,
-  places: readonly { place: LogRecord & { kind: 'place' }; entries: number; bytes: number }[],
+  places: readonly PlaceCopied[],
 ): void {
   const lanesSeen = new Map<string, { key: Buffer; ends: LaneTable; cut: LaneTable }>();
   for (const { place, entries, bytes } of places) {

@@ -111,7 +111,7 @@ export function placeIn(notice: string): { lane: Lane; partition: number } {
   return { lane: notice[0] === 'u' ? 'urgent' : 'bulk', partition: Number(notice.slice(1)) };
 }
 
-/** The id of a position in a Redis stream. The time part is not used: positions have no holes. */
+/** The id of a position in a Redis stream. The time part is not used: positions are numbered by scripts. */
 export function idOf(position: number): string {
   return `0-${position}`;
 }

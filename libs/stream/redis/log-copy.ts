@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type Lane, lanes } from '#libs/contracts';
+import { type Lane, lanes, rowsIn } from '#libs/contracts';
 import type { Lag, LogRecord, Place } from '../stream.port.js';
 import type { RedisConnection } from './connection.js';
 import { scanState } from './keyed-state.js';
@@ -134,15 +134,22 @@ async function* owedEntries({ reader }: CopiedLog, place: PlaceRecord, lags: rea
   const { stream, lane, partition, last } = place;
   const groups = lags.filter((lag) => nameOf(lag) === nameOf(place));
   let after = Math.min(last, ...groups.map(({ acknowledged }) => acknowledged));
+  let counted: number | undefined;
   while (after < last) {
     const entries = await reader.readAfter(place, after, entriesAtOnce, bytesAtOnce);
     for (const entry of entries) {
-      if (entry.position !== after + 1) break;
+      // Positions may have gaps, where Redis started again or failed over; counts have none.
+      if (counted !== undefined && entry.messagesBefore !== counted) throw lost(place, after + 1);
+      counted = entry.messagesBefore + rowsIn(entry.data);
       after = entry.position;
       yield { kind: 'entry', stream, lane, partition, ...entry };
     }
-    if (entries.at(-1)?.position !== after) throw new Error(`${nameOf(place)} has lost entry ${after + 1}.`);
+    if (entries.length === 0) throw lost(place, after + 1);
   }
+}
+
+function lost(place: Place, position: number): Error {
+  return new Error(`${nameOf(place)} has lost entry ${position}.`);
 }
 
 async function addEntry(

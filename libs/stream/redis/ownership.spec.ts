@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { serverOffer, startServer, type TestServer } from '#libs/runtime/testing';
 import type { Member, StreamLog } from '../stream.port.js';
 import { entry, kept, owed, sourceOf, until } from '../testing/contract-scene.js';
 import { testRedisLog } from '../testing/open-test-redis-stream.js';
+import { Keys } from './keys.js';
 import type { RedisStreamLog } from './redis-stream-log.js';
 import { CountingProcess } from './testing/counting-process.js';
 import { runCountingStage } from './testing/counting-stage.js';
@@ -252,6 +254,19 @@ async function expectExact(log: StreamLog, count: number): Promise<void> {
     expect(await direct.readState('stage', 0, ['k'])).toEqual([Buffer.from('new owner')]);
     await until(() => first.lost.includes(0));
   });
+
+  it('end with their process where a source cannot go on: nobody else would take its partition', async () => {
+    fresh();
+    const log = await open();
+    const child = process(2_000);
+    await log.append([entry('0')]);
+    await until(() => child.said('batch 0') > 0);
+    const redis = new Redis(server.url);
+    stops.push(async () => redis.disconnect());
+    // As no release writes it: what Redis answers is none of what can be waited for.
+    await redis.set(new Keys(prefix).entries(sourceOf()), 'damaged');
+    await until(() => child.failed);
+  }, 30_000);
 
   it('that end between a commit and its way to other partitions: it arrives once, before anything newer', async () => {
     fresh();

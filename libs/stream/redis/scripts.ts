@@ -17,18 +17,47 @@ function indispensable(name: string, lua: string): Script {
 }
 
 /**
+ * The time, and the replication ID of the server: it names one history of the data. A server that takes over, or starts again,
+ * has another one, since what it holds may lack the newest that was kept.
+ */
+const timeAndHistory = `
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+local replicationId
+local function history()
+  replicationId = replicationId or string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+  return replicationId
+end
+`;
+
+/**
  * Appends to a place the entries from `ARGV[first]` on, each after its number of messages. A tail is `<last position>
  * <bytes> <messages> <messages that no stage brought>`, all since ever.
+ *
+ * No position is given out twice, as stages and stores remember how far they were: in a new history of the data they go on
+ * above a floor that none before can have reached, milliseconds since 1970 times 1,024. The hash of tails has it, as
+ * `history`: `<replication ID> <floor>`.
  */
-const addEntries = `
+const addEntries = `${timeAndHistory}
 local function whole(number) return string.format('%.0f', number) end
 local function partsOf(tail)
   local position, total, messages, entered = string.match(tail, '^(%d+) (%d+) (%d+) (%d+)$')
   return tonumber(position), tonumber(total), tonumber(messages), tonumber(entered)
 end
 local function tailOf(tails, field) return partsOf(redis.call('HGET', tails, field) or '0 0 0 0') end
-local function add(key, tails, field, at, first, count, enters)
+local function floorIn(line) return string.match(line or '', '^(%x*) (%d+)$') end
+local function floorOf(tails)
+  local known, floor = floorIn(redis.call('HGET', tails, 'history'))
+  if known == history() then return tonumber(floor) end
+  floor = known and now() * 1024 or 0
+  redis.call('HSET', tails, 'history', history() .. ' ' .. whole(floor))
+  return floor
+end
+local function add(key, tails, field, at, first, count, enters, floor)
   local position, total, messages, entered = tailOf(tails, field)
+  position = math.max(position, floor)
   local before = messages
   for index = first, first + (count - 1) * 2, 2 do
     position = position + 1
@@ -41,9 +70,10 @@ local function add(key, tails, field, at, first, count, enters)
   redis.call('HSET', tails, field, table.concat({ whole(position), whole(total), whole(messages), whole(entered) }, ' '))
 end
 local function addPlaces(firstKey, tails, at, index, enters)
+  local floor = #KEYS >= firstKey and floorOf(tails)
   for key = firstKey, #KEYS do
     local count = tonumber(ARGV[index + 3])
-    add(KEYS[key], tails, ARGV[index], at, index + 4, count, enters)
+    add(KEYS[key], tails, ARGV[index], at, index + 4, count, enters, floor)
     redis.call('PUBLISH', ARGV[index + 1], ARGV[index + 2])
     index = index + 4 + count * 2
   end
@@ -51,11 +81,7 @@ local function addPlaces(firstKey, tails, at, index, enters)
 end
 `;
 
-const timeAndPositions = `
-local function now()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
+const positionsAndGroups = `
 local function positionIn(id) return tonumber(string.match(id, '%-(%d+)$')) end
 local function groupsOf(key)
   local found = {}
@@ -67,6 +93,17 @@ local function groupsOf(key)
     found[#found + 1] = { name = one['name'], acknowledged = positionIn(one['last-delivered-id']) }
   end
   return found
+end
+`;
+
+/**
+ * Whether what was granted has ended with the history of the data that it was granted in: what its owner has in memory may
+ * be ahead of what is kept now.
+ */
+const grants = `
+local function hasEnded(token, granted)
+  local whose, id = string.match(granted or '', '^(%S+) (%x*)$')
+  return whose == token and id ~= history()
 end
 `;
 
@@ -94,10 +131,11 @@ export const arriveScript = indispensable(
 local arrived = tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0')
 if arrived >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[1])
+local floor = floorOf(KEYS[2])
 for entry = 0, tonumber(ARGV[4]) - 1 do
   local index = 5 + entry * 7
   if tonumber(ARGV[index]) > arrived then
-    add(KEYS[tonumber(ARGV[index + 1])], KEYS[2], ARGV[index + 2], ARGV[3], index + 5, 1, false)
+    add(KEYS[tonumber(ARGV[index + 1])], KEYS[2], ARGV[index + 2], ARGV[3], index + 5, 1, false, floor)
     redis.call('PUBLISH', ARGV[index + 3], ARGV[index + 4])
   end
 end
@@ -115,13 +153,13 @@ return 1`,
  */
 export const commitScript = script(
   'commit',
-  `${addEntries}${timeAndPositions}
+  `${addEntries}${positionsAndGroups}${grants}
 local before = redis.call('HGET', KEYS[4], ARGV[4]) or ''
 local producer, sequence = string.match(before, '^(%S+) (%d+)')
 if producer == ARGV[2] and tonumber(sequence) >= tonumber(ARGV[3]) then return {'kept'} end
-local owner = redis.call('HMGET', KEYS[1], 'token', 'until')
+local owner = redis.call('HMGET', KEYS[1], 'token', 'until', 'granted')
 if ARGV[1] ~= '' then
-  if owner[1] ~= ARGV[1] then return {'fenced'} end
+  if owner[1] ~= ARGV[1] or hasEnded(owner[1], owner[3]) then return {'fenced'} end
 elseif owner[2] and tonumber(owner[2]) > now() then return {'fenced'} end
 local upTo = tonumber(ARGV[6])
 local known = false
@@ -166,8 +204,16 @@ while removals > 0 do
   removals = removals - some
 end
 index = index + 1
+local function post(id)
+  return redis.call('XADD', KEYS[5], id, 'partition', ARGV[index], 'field', ARGV[index + 1], 'data', ARGV[index + 2])
+end
+local floor = foreign > 0 and floorOf(KEYS[6])
 for _ = 1, foreign do
-  redis.call('XADD', KEYS[5], '0-*', 'partition', ARGV[index], 'field', ARGV[index + 1], 'data', ARGV[index + 2])
+  local id = post('0-*')
+  if positionIn(id) <= floor then
+    redis.call('XDEL', KEYS[5], id)
+    post('0-' .. whole(floor + 1))
+  end
   index = index + 3
 end
 addPlaces(7, KEYS[6], ARGV[8], index, false)
@@ -179,12 +225,12 @@ return {'kept'}`,
  * that are asked for, with spaces between ('' for all there are). Answers for each: 0 where nothing has ever been appended, else
  * last position, bytes, messages and entered messages since ever, and per group: name, acknowledged position, time of its
  * oldest unacknowledged entry ('' for none), bytes since ever before that entry, messages up to the acknowledged position,
- * messages given up. How far a group is is in its last commit; Redis' own word on its groups costs ten times as much, and is
+ * messages given up, entries unacknowledged (exact with one floor among them; never more than there are). How far a group is is in its last commit; Redis' own word on its groups costs ten times as much, and is
  * asked for where there has been none.
  */
 export const standingScript = script(
   'standing',
-  `${addEntries}${timeAndPositions}
+  `${addEntries}${positionsAndGroups}
 local function hashOf(key)
   local flat = redis.call('HGETALL', key)
   local hash = {}
@@ -210,6 +256,17 @@ local function standingOf(key, stream, lane, names)
   end
   return found
 end
+local _, floor = floorIn(tails['history'])
+floor = tonumber(floor or '0')
+local function countAfter(key, acknowledged, last)
+  if floor == 0 then return last - acknowledged end
+  local count = last - acknowledged
+  if acknowledged < floor and floor < last then
+    local before = redis.call('XREVRANGE', key, '0-' .. whole(floor), '(0-' .. whole(acknowledged), 'COUNT', 1)[1]
+    count = last - floor + (before and positionIn(before[1]) - acknowledged or 0)
+  end
+  return math.min(count, redis.call('XLEN', key))
+end
 local answer = {}
 for key = 3, #KEYS do
   local argument = (key - 3) * 4
@@ -230,7 +287,8 @@ for key = 3, #KEYS do
         end
       end
       local givenUp = commits['given up ' .. stream .. ' ' .. group.name .. ' ' .. lane] or '0'
-      one[#one + 1] = { group.name, whole(group.acknowledged), at, before, counted, givenUp }
+      local owed = whole(countAfter(KEYS[key], group.acknowledged, position))
+      one[#one + 1] = { group.name, whole(group.acknowledged), at, before, counted, givenUp, owed }
     end
     answer[#answer + 1] = one
   end
@@ -239,27 +297,26 @@ return answer`,
 );
 
 /**
- * What of a stream may go: the entries that every group has acknowledged, in at most ARGV[2] pieces. KEYS: stream, tails.
+ * What of a stream may go: the entries that every group has acknowledged, in about ARGV[2] pieces. KEYS: stream, tails.
  * ARGV: field, pieces. Answers the bytes since ever before the first entry, those in all, and per piece its last position,
  * the latest time in it as far as looked at, and the bytes since ever at its end.
  */
 export const piecesScript = script(
   'pieces',
-  `${addEntries}${timeAndPositions}
+  `${addEntries}${positionsAndGroups}
 local limit, total = tailOf(KEYS[2], ARGV[1])
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not first then return { whole(total), whole(total) } end
 local answer = { whole(tonumber(first[2][6]) - #first[2][2]), whole(total) }
 for _, group in ipairs(groupsOf(KEYS[1])) do limit = math.min(limit, group.acknowledged) end
-local position = positionIn(first[1])
-local step = math.max(1, math.ceil((limit - position + 1) / tonumber(ARGV[2])))
+local step = math.ceil(math.min(limit - positionIn(first[1]) + 1, redis.call('XLEN', KEYS[1])) / tonumber(ARGV[2]))
 local latest = tonumber(first[2][4])
-position = position - 1
-while position < limit do
-  position = math.min(limit, position + step)
-  local found = redis.call('XRANGE', KEYS[1], '0-' .. whole(position), '0-' .. whole(position))[1]
-  latest = math.max(latest, tonumber(found[2][4]))
-  answer[#answer + 1] = { whole(position), whole(latest), found[2][6] }
+while first and positionIn(first[1]) <= limit do
+  local most = math.min(limit, positionIn(first[1]) + step - 1)
+  local last = redis.call('XREVRANGE', KEYS[1], '0-' .. whole(most), first[1], 'COUNT', 1)[1]
+  latest = math.max(latest, tonumber(last[2][4]))
+  answer[#answer + 1] = { whole(positionIn(last[1])), whole(latest), last[2][6] }
+  first = redis.call('XRANGE', KEYS[1], '(' .. last[1], '+', 'COUNT', 1)[1]
 end
 return answer`,
 );
@@ -267,7 +324,7 @@ return answer`,
 /** Cuts a stream up to a position, never past what a group owes. KEYS: stream. ARGV: position. Answers how many went. */
 export const cutScript = indispensable(
   'cut',
-  `${timeAndPositions}
+  `${positionsAndGroups}
 local upTo = tonumber(ARGV[1])
 for _, group in ipairs(groupsOf(KEYS[1])) do upTo = math.min(upTo, group.acknowledged) end
 return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', upTo + 1))`,
@@ -276,7 +333,7 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', upTo 
 /** A member says that it is there. KEYS: members. ARGV: id, milliseconds after which a silent one is gone. Answers all ids. */
 export const hereScript = indispensable(
   'here',
-  `${timeAndPositions}
+  `${timeAndHistory}
 local time = now()
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', time))
 local found = redis.call('HGETALL', KEYS[1])
@@ -290,22 +347,24 @@ return ids`,
 
 /**
  * A lease of a group's partition. KEYS: owner. ARGV: take, renew or release; token; milliseconds. Answers 1 where done.
- * The token stays after its time: until somebody else takes the partition, nobody has changed anything.
+ * The token stays after its time: until somebody else takes the partition, nobody has changed anything. It ends with the
+ * history of the data that it was granted in, and the partition is free: a process that takes it again forgets first.
  */
 export const leaseScript = indispensable(
   'lease',
-  `${timeAndPositions}
-local owner = redis.call('HMGET', KEYS[1], 'token', 'until')
+  `${timeAndHistory}${grants}
+local owner = redis.call('HMGET', KEYS[1], 'token', 'until', 'granted')
 local mine = owner[1] == ARGV[2]
+local ended = hasEnded(owner[1], owner[3])
 if ARGV[1] == 'release' then
   if mine then redis.call('HSET', KEYS[1], 'token', '', 'until', '0') end
   return 1
 end
-if not mine then
-  if ARGV[1] == 'renew' then return 0 end
-  if owner[2] and tonumber(owner[2]) > now() then return 0 end
-end
-redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', string.format('%.0f', now() + tonumber(ARGV[3])))
+if ARGV[1] == 'renew' then
+  if not mine or ended then return 0 end
+elseif not mine and not ended and owner[2] and tonumber(owner[2]) > now() then return 0 end
+redis.call('HSET', KEYS[1], 'token', ARGV[2], 'until', string.format('%.0f', now() + tonumber(ARGV[3])),
+  'granted', ARGV[2] .. ' ' .. history())
 return 1`,
 );
 

@@ -13,7 +13,15 @@ export type Standing =
       bytes: string,
       messages: string,
       entered: string,
-      ...groups: [group: string, acknowledged: string, at: string, before: string, counted: string, givenUp: string][],
+      ...groups: [
+        group: string,
+        acknowledged: string,
+        at: string,
+        before: string,
+        counted: string,
+        givenUp: string,
+        owed: string,
+      ][],
     ];
 
 /** How far behind the groups are. Every stage, every scrape and every health check asks. */
@@ -73,14 +81,15 @@ export class Standings {
 function lagsOf(place: Place, standing: Standing, groups: readonly string[], now: number): Lag[] {
   if (standing === 0) {
     const messages = { appended: 0, entered: 0, acknowledged: 0, givenUp: 0 };
-    return groups.map((group) => ({ ...place, group, acknowledged: 0, last: 0, ageMs: 0, messages }));
+    return groups.map((group) => ({ ...place, group, acknowledged: 0, last: 0, owed: 0, ageMs: 0, messages }));
   }
   const [last, , appended, entered, ...found] = standing;
-  return found.map(([group, acknowledged, at, , counted, givenUp]) => ({
+  return found.map(([group, acknowledged, at, , counted, givenUp, owed]) => ({
     ...place,
     group,
     acknowledged: Number(acknowledged),
     last: Number(last),
+    owed: Number(owed),
     ageMs: at === '' ? 0 : Math.max(0, now - Number(at)),
     messages: {
       appended: Number(appended),

@@ -28,6 +28,8 @@ export interface SourceWork {
   paceMs: number;
   handle(batch: StageBatch): Promise<StageResult | undefined>;
   reset(source: Source): Promise<void>;
+  /** The log itself has failed, or cannot be believed: as long as this process lives, nobody works on the source. */
+  onFatal(error: unknown): void;
 }
 
 const firstBackOffMs = 100;
@@ -96,9 +98,10 @@ export class SourceWorker {
         if (this.dirty || this.tickDue) this.run();
       },
       (error: unknown) => {
-        // The log itself has failed or cannot be believed: this source stays where it is, and the process is ending.
+        // This source stays where it is.
         this.trouble = { since: 0, message: messageOf(error) };
         this.work.logger.error({ err: error, source: this.source }, 'a stage stopped: the stream has failed');
+        if (!this.stopping.signal.aborted) this.work.onFatal(error);
       },
     );
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock, LOGGER, type Logger, METRICS, type Metrics } from '#libs/runtime';
+import { endProcess } from '../end-process.js';
 import { type StreamConfig, streamConfig } from '../stream.config.js';
 import { STREAM, type StreamLog } from '../stream.port.js';
 import { type StageDefinition, StageGroup, type StageSurroundings } from './stage-group.js';
@@ -32,6 +33,7 @@ export class StageFactory {
       attempts: config.stageAttempts,
       batchEntries: config.batchEntries,
       batchBytes: config.batchBytes,
+      onFatal: (error) => endProcess(logger, error),
       bulkPaceMs: config.bulkPaceMs < 0 ? bulkPacesMs[config.kind] : config.bulkPaceMs,
     };
   }

@@ -30,6 +30,8 @@ export interface StageSurroundings {
   batchBytes: number;
   /** Least time between two batches of a bulk partition, in milliseconds. */
   bulkPaceMs: number;
+  /** A source has stopped for good: the process must end, so that another takes its partitions. */
+  onFatal(error: unknown): void;
 }
 
 /** How long batches under way may take to end when the process does; then their partitions go without a commit. */

@@ -104,7 +104,7 @@ export class StageMetrics {
       const own = lags.filter((lag) => lag.stream === stream && lag.group === group && stage.owns(lag.partition));
       for (const lane of lanes) {
         const ofLane = own.filter((lag) => lag.lane === lane);
-        const entries = ofLane.reduce((sum, { last, acknowledged }) => sum + last - acknowledged, 0);
+        const entries = ofLane.reduce((sum, { owed }) => sum + owed, 0);
         this.lagEntries.set({ ...labels, lane }, entries);
         const messages = ofLane.reduce((sum, lag) => sum + lag.messages.appended - lag.messages.acknowledged, 0);
         this.lagMessages.set({ ...labels, lane }, messages);

@@ -24,6 +24,11 @@ export class CountingProcess {
     return this.lines.filter((line) => line.startsWith(start)).length;
   }
 
+  /** Whether it has ended, and as a failure. */
+  get failed(): boolean {
+    return (this.child.exitCode ?? 0) !== 0;
+  }
+
   freeze(): void {
     this.child.kill('SIGSTOP');
   }

@@ -9,6 +9,7 @@ interface Pair {
 export class FickleNetwork {
   private readonly pairs = new Set<Pair>();
   private listening: Server | undefined;
+  private server = { host: '', port: 0 };
   /** How many more answers come through. */
   private passing = Number.POSITIVE_INFINITY;
   private closed = false;
@@ -17,10 +18,10 @@ export class FickleNetwork {
 
   /** Opens it in front of the server at `url`; gives the URL to use instead. */
   async open(url: string): Promise<string> {
-    const { hostname, port } = new URL(url);
+    this.leadTo(url);
     const server = createServer((near) => {
       if (this.closed) return void near.destroy();
-      const pair = { near, far: dial(Number(port), hostname) };
+      const pair = { near, far: dial(this.server.port, this.server.host) };
       this.pairs.add(pair);
       near.on('data', (chunk) => pair.far.write(chunk));
       pair.far.on('data', (chunk) => {
@@ -38,6 +39,12 @@ export class FickleNetwork {
     this.listening = server;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return `redis://127.0.0.1:${(server.address() as { port: number }).port}`;
+  }
+
+  /** New connections go to the server at `url`. */
+  leadTo(url: string): void {
+    const { hostname: host, port } = new URL(url);
+    this.server = { host, port: Number(port) };
   }
 
   /** From now on the server hears everything, and nothing comes back after the next `passing` answers. */
