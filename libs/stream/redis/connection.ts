@@ -2,7 +2,8 @@ import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
 import { type Logger, sleep, systemClock, withCertificateFix } from '#libs/runtime';
 import { StreamFailedError, StreamUnavailableError } from '../stream.errors.js';
 import { classifyRedisFailure } from './redis-failure.js';
-import { type Script, scripts } from './scripts.js';
+import type { Script } from './script-parts.js';
+import { scripts } from './scripts.js';
 
 /** Where Redis is. */
 export interface RedisServers {

@@ -5,6 +5,7 @@ import { ownServerOffer, startServer } from '#libs/runtime/testing';
 import type { LogRecord } from '../stream.port.js';
 import { entry, everything, kept, owed, sourceOf, textsOf, until } from '../testing/contract-scene.js';
 import { testRedisLog } from '../testing/open-test-redis-stream.js';
+import { openTestStream } from '../testing/open-test-stream.js';
 import { type RunningStage, runStage } from '../testing/run-stage.js';
 import { Keys } from './keys.js';
 import { FickleNetwork } from './testing/fickle-network.js';
@@ -144,7 +145,7 @@ const numbered = (found: readonly string[]) => found.map((text, index) => `${ind
   }, 60_000);
 });
 
-(offer.available ? describe : describe.skip)(`positions with a gap, ${offer.title}`, () => {
+(offer.available ? describe : describe.skip)(`another history of the data, ${offer.title}`, () => {
   /** A log of its own, and what makes Redis look as if another server had taken over. */
   async function open() {
     const server = await startServer('redis');
@@ -165,7 +166,7 @@ const numbered = (found: readonly string[]) => found.map((text, index) => `${ind
     return { log, redis, keys, takeOver };
   }
 
-  it('are counted, cut and copied as without', async () => {
+  it('leaves a gap between positions: they are counted, cut and copied as without', async () => {
     const { log, takeOver } = await open();
     await log.registerGroup('raw', 'stage');
     const [before, after] = [texts('x'.repeat(900), 100), texts('y'.repeat(900), 100)];
@@ -183,13 +184,15 @@ const numbered = (found: readonly string[]) => found.map((text, index) => `${ind
 
     const records: LogRecord[] = [];
     for await (const record of log.export()) records.push(record);
+    async function* copied() {
+      yield* records;
+    }
     const copy = await open();
-    await copy.log.import(
-      (async function* () {
-        yield* records;
-      })(),
-    );
+    await copy.log.import(copied());
     expect(await owed(copy.log, sourceOf())).toEqual([...before.slice(50), ...after]);
+    const embedded = await openTestStream();
+    stops.push(() => embedded.stop());
+    await expect(embedded.log.import(copied())).rejects.toThrow('has no entry 101 of raw/bulk/0');
 
     await log.commit({ source: sourceOf(), upTo: entries[149]?.position, append: [], state: [] });
     expect(await lagOf()).toMatchObject({ owed: 50 });
@@ -200,7 +203,7 @@ const numbered = (found: readonly string[]) => found.map((text, index) => `${ind
     expect(left.at(-1)).toBe(after.at(-1));
   }, 60_000);
 
-  it('hold for what goes to other partitions too: what is put out again arrives', async () => {
+  it('holds for what goes to other partitions too: what is put out again arrives', async () => {
     const { log, redis, keys, takeOver } = await open();
     await log.append([entry('a'), entry('b'), entry('c'), entry('d')]);
     const work = (upTo: number) =>
@@ -213,5 +216,27 @@ const numbered = (found: readonly string[]) => found.map((text, index) => `${ind
     await work(3);
     await work(4);
     expect(await kept(log, { partition: 1 })).toEqual(['out 1', 'out 2', 'out 3', 'out 4']);
+  });
+
+  it('frees what was granted before; a lease of the release before, which says no history, holds', async () => {
+    const { log, redis, keys } = await open();
+    const lease = (granted: string) =>
+      Promise.all(
+        Array.from({ length: log.partitions }, (_, partition) =>
+          redis.hset(keys.owner('raw', 'stage', partition), { token: 'old', until: '9999999999999', granted }),
+        ),
+      );
+    await lease(`other ${'0'.repeat(40)}`);
+    let own = 0;
+    const membership = await log.join('raw', 'stage', {
+      granted: () => void own++,
+      revoked: () => Promise.resolve(),
+      lost: () => undefined,
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(own).toBe(0);
+    await lease(`old ${'0'.repeat(40)}`);
+    await until(() => own === log.partitions);
+    await membership.leave();
   });
 });
