@@ -89,7 +89,7 @@ export const streamConfig = defineConfig('stream', {
   retentionHours: setting.integer(
     'STREAM_RETENTION_HOURS',
     72,
-    'How long a stream keeps entries that every stage has worked through.',
+    'How long a stream keeps entries that every stage has worked through; less where Redis is short of memory.',
     1,
     87_600,
   ),

@@ -96,6 +96,12 @@ export function fieldOf(stream: string, lane: Lane): string {
   return `${stream}:${lane}`;
 }
 
+/** The stream and lane of a field. */
+export function streamAndLaneIn(field: string): Pick<Place, 'stream' | 'lane'> {
+  const [stream = '', lane = ''] = field.split(':');
+  return { stream, lane: lane as Lane };
+}
+
 /** A source within its partition, in the hash of commits. */
 export function sourceNameOf({ stream, group, lane }: Omit<Source, 'partition'>): string {
   return `${stream} ${group} ${lane}`;

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import { type Lane, lanes, rowsIn } from '#libs/contracts';
+import { lanes, rowsIn } from '#libs/contracts';
 import type { Lag, LogRecord, Place } from '../stream.port.js';
 import type { RedisConnection } from './connection.js';
 import { scanState } from './keyed-state.js';
-import { fieldOf, idOf, type Keys } from './keys.js';
+import { fieldOf, idOf, type Keys, streamAndLaneIn } from './keys.js';
 import type { Reader } from './reader.js';
 
 const entriesAtOnce = 500;
@@ -121,10 +121,10 @@ async function placesOf({ connection, keys, partitions }: CopiedLog): Promise<Pl
   for (let partition = 0; partition < partitions; partition++) {
     const tails = await connection.ask((client) => client.hgetall(keys.tails(partition)));
     for (const [field, tail] of Object.entries(tails)) {
-      const [stream = '', lane = ''] = field.split(':');
+      const { stream, lane } = streamAndLaneIn(field);
       const [last, , appended, entered] = tail.split(' ').map(Number) as [number, number, number, number];
-      if (!lanes.includes(lane as Lane)) continue;
-      places.push({ kind: 'place', stream, lane: lane as Lane, partition, last, appended, entered });
+      if (!lanes.includes(lane)) continue;
+      places.push({ kind: 'place', stream, lane, partition, last, appended, entered });
     }
   }
   return places;

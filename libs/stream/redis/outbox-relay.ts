@@ -1,8 +1,8 @@
-import { type Lane, rowsIn } from '#libs/contracts';
+import { rowsIn } from '#libs/contracts';
 import type { Clock } from '#libs/runtime';
 import type { Append, Source } from '../stream.port.js';
 import type { Argument, RedisConnection } from './connection.js';
-import { fieldOf, type Keys, noticeOf, positionIn } from './keys.js';
+import { fieldOf, type Keys, noticeOf, positionIn, streamAndLaneIn } from './keys.js';
 import { arriveScript } from './scripts.js';
 
 /** Replies as bytes, which the driver has and its types leave out. */
@@ -83,11 +83,9 @@ function byPartition(found: readonly [Buffer, Buffer[]][]): Map<number, Foreign[
   const partitions = new Map<number, Foreign[]>();
   for (const [id, fields] of found) {
     const partition = Number(fields[1]);
-    const [stream = '', lane = ''] = String(fields[3]).split(':');
     const entry = {
       position: positionIn(id),
-      stream,
-      lane: lane as Lane,
+      ...streamAndLaneIn(String(fields[3])),
       partition,
       data: fields[5] ?? Buffer.alloc(0),
     };

@@ -242,6 +242,7 @@ export class RedisStreamLog implements StreamLog {
     const writing = WritingConnections.open(connection, { urls, sentinel }, logger);
     await Promise.all([wakeUps.connect(), writing.connect()]);
     const room = new Room(connection, keys, maxBacklogBytes, metrics);
+    const trimmer = new Trimmer(connection, keys, partitions);
     this.opened = {
       connection,
       wakeUps,
@@ -252,12 +253,22 @@ export class RedisStreamLog implements StreamLog {
       committer: new Committer(writing, keys, clock, relay),
       reader: new Reader(connection, keys),
       standings: new Standings(connection, keys, partitions, clock),
-      trimmer: new Trimmer(connection, keys, partitions),
+      trimmer,
     };
     // Real timers on purpose: they watch over the machine, not over anything that happens at a time.
     this.timers.push(
-      setInterval(() => room.look().catch(() => undefined), lookMs).unref(),
+      setInterval(() => this.look(room, trimmer).catch(() => undefined), lookMs).unref(),
       setInterval(() => this.waiters.wakeAll(), safetyWakeMs).unref(),
+    );
+  }
+
+  private async look(room: Room, trimmer: Trimmer): Promise<void> {
+    await room.look();
+    const removed = room.isCrowded ? await trimmer.makeRoom() : 0;
+    if (removed === 0) return;
+    this.options.logger.info(
+      { removed },
+      'Redis is short of memory: the oldest entries, which every stage has worked through, were cut before their time',
     );
   }
 
@@ -273,6 +284,7 @@ export class RedisStreamLog implements StreamLog {
         const refusal = checks.find((check) => check.refusal)?.refusal;
         if (refusal) throw new StreamOpenError(refusal);
         await this.claim(connection);
+        for (const note of new Set(checks.flatMap(({ notes }) => notes))) logger.info(note);
         for (const warning of new Set(checks.flatMap(({ warnings }) => warnings))) logger.warn(warning);
         return;
       } catch (error) {

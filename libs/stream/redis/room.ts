@@ -3,11 +3,10 @@ import { StreamUnavailableError } from '../stream.errors.js';
 import type { Place } from '../stream.port.js';
 import type { RedisConnection } from './connection.js';
 import { fieldOf, type Keys } from './keys.js';
+import { memoryShares } from './memory.js';
 import { standingScript } from './scripts.js';
 import type { Standing } from './standings.js';
 
-/** Of the memory that Redis may use: above it intake waits, so that what is left is for the stages, which make room. */
-const intakeShare = 0.85;
 const mebibyte = 2 ** 20;
 
 /**
@@ -18,6 +17,7 @@ export class Room {
   private readonly watched = new Map<string, Place>();
   private readonly full = new Set<string>();
   private memory: string | undefined;
+  private crowded = false;
   private readonly refusals;
 
   constructor(
@@ -55,6 +55,11 @@ export class Room {
     return `${[...this.full].slice(0, 3).join(', ')}${this.full.size > 3 ? ` and ${this.full.size - 3} more` : ''}: ${this.backlog}`;
   }
 
+  /** Whether a server uses so much memory that old entries have to go before their time. */
+  get isCrowded(): boolean {
+    return this.crowded;
+  }
+
   /** Looks again. Rejects where Redis does not answer. */
   async look(): Promise<void> {
     await this.lookAtMemory();
@@ -73,10 +78,13 @@ export class Room {
       Promise.all(this.connection.masters().map((master) => master.info('memory'))),
     );
     this.memory = undefined;
+    this.crowded = false;
     for (const info of infos) {
       const used = Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0);
       const most = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
-      if (most === 0 || used < most * intakeShare) continue;
+      if (most === 0 || used < most * memoryShares.cutFrom) continue;
+      this.crowded = true;
+      if (used < most * memoryShares.intake) continue;
       this.memory = `Redis uses ${Math.round(used / mebibyte)} of ${Math.round(most / mebibyte)} MiB: nothing more is taken in until stages have caught up and retention has made room`;
     }
   }

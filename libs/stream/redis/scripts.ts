@@ -231,6 +231,21 @@ for _, group in ipairs(groupsOf(KEYS[1])) do upTo = math.min(upTo, group.acknowl
 return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', upTo + 1))`,
 );
 
+/**
+ * Memory of the server that has a key: of a cluster, each has its own. KEYS: any. Answers the server's id, the bytes that it
+ * uses and those that it may use, 0 for all that the machine has.
+ */
+export const memoryScript = script(
+  'memory',
+  `
+local memory = redis.call('INFO', 'memory')
+return {
+  string.match(redis.call('INFO', 'server'), 'run_id:(%w+)'),
+  string.match(memory, 'used_memory:(%d+)'),
+  string.match(memory, 'maxmemory:(%d+)'),
+}`,
+);
+
 /** A member says that it is there. KEYS: members. ARGV: id, milliseconds after which a silent one is gone. Answers all ids. */
 export const hereScript = indispensable(
   'here',
@@ -322,6 +337,7 @@ export const scripts: readonly Script[] = [
   standingScript,
   piecesScript,
   cutScript,
+  memoryScript,
   hereScript,
   leaseScript,
   holdScript,

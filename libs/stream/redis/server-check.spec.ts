@@ -13,7 +13,7 @@ afterEach(async () => {
 
 /** What a log says at its start on a server with these settings. */
 async function warningsOn(settings: readonly string[]): Promise<string[]> {
-  const server = await startServer('redis', settings);
+  const server = await startServer('redis', ['maxmemory 1gb', ...settings]);
   stops.push(() => server.stop());
   const warnings: string[] = [];
   const logger = Object.assign(Object.create(createLogger('test', 'silent')) as Logger, {
@@ -38,6 +38,12 @@ async function warningsOn(settings: readonly string[]): Promise<string[]> {
     ]);
   });
 
+  it('says what bounds it where nothing does', async () => {
+    expect(await warningsOn(['maxmemory 0'])).toEqual([
+      expect.stringMatching(/maxmemory is 0: nothing but the machine/),
+    ]);
+  });
+
   it('names what is lost with an fsync a second', async () => {
     const warnings = await warningsOn(['appendfsync everysec']);
     expect(warnings).toEqual([expect.stringMatching(/appendfsync is everysec: a power failure loses up to a second/)]);
@@ -58,6 +64,7 @@ describe('warnings', () => {
     appendFsync: 'always',
     policy: 'noeviction',
     minReplicas: '0',
+    maxMemoryBytes: 2 ** 30,
     readable: true,
   };
   const cases: [string, Partial<typeof good>, RegExp[]][] = [
