@@ -26,7 +26,7 @@ export class OutboxRelay {
     const rows = await this.outbox.waiting(this.config.relayBatch);
     const last = rows.at(-1);
     if (!last) return false;
-    await this.stream.append(this.appends(rows));
+    await this.stream.append(this.appends(rows), 'platform');
     await this.outbox.markRelayed(last.sequence);
     for (const row of rows) this.relayedTotal.inc({ lane: row.lane });
     return rows.length === this.config.relayBatch;

@@ -9,7 +9,8 @@ const nothing = new Uint8Array(0);
 
 /**
  * Tells, through the stream, what the gateway did with commands. A report is news, not truth: where so many wait that the
- * oldest are dropped, the command is sent once more, and its device knows it by its id.
+ * oldest are dropped, the command is sent once more, and its device knows it by its id. It is the platform's own: there are no
+ * more of them than there are commands.
  */
 @Injectable()
 export class CommandReports {
@@ -77,6 +78,7 @@ export class CommandReports {
           ...place,
           data: encodeCommandOutcomes(outcomes),
         })),
+        'platform',
       );
     } catch (error) {
       this.waiting = [...reports, ...this.waiting].slice(-mostWaiting);

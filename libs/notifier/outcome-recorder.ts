@@ -56,6 +56,7 @@ export class OutcomeRecorder {
         partition: partitionOf(delivery.alertKey, this.stream.partitions),
         data: encodeDeadLetters([deadLetterOf(delivery, error, at)]),
       })),
+      'platform',
     );
     this.discardsTotal.inc({ stage: 'notifier', reason: 'delivery_dead' }, deliveries.length);
   }

@@ -11,6 +11,12 @@ export interface Append {
   data: Uint8Array;
 }
 
+/**
+ * Whence an append comes. What `intake` brings can wait where it comes from, and is refused first where room runs short;
+ * what the `platform` passes on it has answered for already, and it is taken for as long as the commits of stages are.
+ */
+export type Origin = 'intake' | 'platform';
+
 /** One partition of one lane of a stream. */
 export interface Place {
   stream: string;
@@ -130,9 +136,10 @@ export interface StreamLog {
   /**
    * Resolves once every entry is durable (fsync). Rejects with `StreamUnavailableError` where nothing was kept, and names the
    * places in it that take nothing where it is only some; a log that stops or fails meanwhile may have kept those of some
-   * partitions, each partition's all or none. Appends of one caller keep their order within a partition.
+   * partitions, each partition's all or none. Appends of one caller and origin keep their order within a partition. `origin`
+   * is `intake` unless given.
    */
-  append(entries: readonly Append[]): Promise<void>;
+  append(entries: readonly Append[], origin?: Origin): Promise<void>;
 
   /** Makes `group` known to the stream: from then on nothing it has not acknowledged is trimmed. Idempotent. */
   registerGroup(stream: string, group: string): Promise<void>;

@@ -24,7 +24,10 @@ export class CommandLine {
   async tell(command: Command, lane: Lane): Promise<void> {
     const partition = partitionOf(command.deviceKey, this.stream.partitions);
     try {
-      await this.stream.append([{ stream: streams.commands, lane, partition, data: encodeCommands([command]) }]);
+      await this.stream.append(
+        [{ stream: streams.commands, lane, partition, data: encodeCommands([command]) }],
+        'platform',
+      );
     } catch (error) {
       this.logger.warn(
         { err: error, command: command.id },

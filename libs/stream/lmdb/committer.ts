@@ -11,6 +11,8 @@ export interface Write {
   /** It may wait so many milliseconds after the last commit for others to share the next. */
   patienceMs?: number;
   appends: readonly Append[];
+  /** Whether the appends bring into the flow what no stage made. */
+  enters?: boolean;
   records: readonly RecordChange[];
 }
 
@@ -207,9 +209,7 @@ export class Committer {
   }
 }
 
-/** What an append brings has come from outside; what a commit brings, a stage has made. */
-function enteringAppends({ kind, appends }: Write): EnteringAppend[] {
-  const enters = kind === 'append';
+function enteringAppends({ appends, enters = false }: Write): EnteringAppend[] {
   return appends.map(({ stream, lane, partition, data }) => ({ stream, lane, partition, data, enters }));
 }
 

@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs';
 
-/** Who may still write when the disk runs low: intake stops first, then the stages, last the trimming that makes room. */
+/** Who may still write when the disk runs low: intake stops first, then the stages and the platform's own appends, last the trimming that makes room. */
 export const writeKinds = ['append', 'commit', 'trim'] as const;
 export type WriteKind = (typeof writeKinds)[number];
 

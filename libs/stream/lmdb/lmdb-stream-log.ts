@@ -11,6 +11,7 @@ import type {
   LogRecord,
   Member,
   Membership,
+  Origin,
   Place,
   Retention,
   Source,
@@ -88,11 +89,12 @@ export class LmdbStreamLog implements StreamLog {
     return this.opened ? this.opened.committer.problem() : 'the stream is not open';
   }
 
-  async append(entries: readonly Append[]): Promise<void> {
+  async append(entries: readonly Append[], origin: Origin = 'intake'): Promise<void> {
     if (entries.length === 0) return;
     for (const entry of entries) checkAppend(entry, this.partitions);
     const patienceMs = entries.every(({ lane }) => lane === 'bulk') ? appendPatienceMs : 0;
-    await this.mustBeOpen().committer.write({ kind: 'append', patienceMs, appends: entries, records: [] });
+    const kind = origin === 'intake' ? 'append' : 'commit';
+    await this.mustBeOpen().committer.write({ kind, patienceMs, appends: entries, enters: true, records: [] });
   }
 
   async registerGroup(stream: string, group: string): Promise<void> {

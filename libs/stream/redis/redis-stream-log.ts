@@ -12,6 +12,7 @@ import type {
   LogRecord,
   Member,
   Membership,
+  Origin,
   Place,
   Retention,
   Source,
@@ -104,11 +105,11 @@ export class RedisStreamLog implements StreamLog {
     return opened.writing.problem() ?? opened.room.problem();
   }
 
-  async append(entries: readonly Append[]): Promise<void> {
+  async append(entries: readonly Append[], origin: Origin = 'intake'): Promise<void> {
     if (entries.length === 0) return;
     for (const entry of entries) checkAppend(entry, this.partitions);
     const { appender, room } = this.mustBeOpen();
-    const refusal = room.refusal(entries);
+    const refusal = origin === 'intake' ? room.refusal(entries) : undefined;
     if (refusal) throw refusal;
     await appender.append(entries);
   }

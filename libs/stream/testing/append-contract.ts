@@ -108,6 +108,33 @@ export function describeAppends(open: OpenLog): void {
     });
   });
 
+  describe('room that has ended for intake', () => {
+    it('refuses what intake brings, and takes what the platform passes on, as it takes commits', async () => {
+      const { crowded } = await scene.open();
+      const log = await crowded();
+      await log.registerGroup('raw', 'stage');
+      const refusal = async () => {
+        try {
+          await log.append([entry('from outside')]);
+          return undefined;
+        } catch (error) {
+          return error;
+        }
+      };
+      await until(async () => (await refusal()) !== undefined);
+      expect(await refusal()).toMatchObject({ code: 'stream_unavailable', retryable: true });
+      await log.append([entry('an alarm', { stream: 'notifications' })], 'platform');
+      await log.append([entry('its own')], 'platform');
+      expect((await kept(log)).at(-1)).toBe('its own');
+      expect(await kept(log, { stream: 'notifications' })).toEqual(['an alarm']);
+      const out = [entry('out', { stream: 'readings' })];
+      await log.commit({ source: sourceOf(), upTo: 1, append: out, state: [] });
+      // Whoever appends it, it enters the flow there: no stage has made it.
+      const [place] = (await log.lag()).filter(({ lane, partition }) => lane === 'bulk' && partition === 0);
+      expect(place?.messages.entered).toBe(place?.messages.appended);
+    });
+  });
+
   describe('reads', () => {
     it('give at most maxEntries, about maxBytes and never less than one entry, from after a position on', async () => {
       const { log } = await scene.open();

@@ -10,6 +10,8 @@ export interface LogUnderTest {
   reopen(): Promise<StreamLog>;
   /** One more log on the same data, as another thread or process would have it; stopped by `stop`. */
   another(): Promise<StreamLog>;
+  /** As `another`, and without room for intake as soon as it has looked; for stages there is room. */
+  crowded(): Promise<StreamLog>;
   stop(): Promise<void>;
 }
 

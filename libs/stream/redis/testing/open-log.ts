@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { OpenLog } from '../../testing/contract-scene.js';
 import { testRedisLog } from '../../testing/open-test-redis-stream.js';
-import type { RedisStreamLog } from '../redis-stream-log.js';
+import type { RedisStreamLog, RedisStreamLogOptions } from '../redis-stream-log.js';
 
 /** Opens logs under a prefix of their own at `url()`, a server or a cluster, for the contract of the stream. */
 export function openLogAt(url: () => string): OpenLog {
   return async (clock) => {
     const prefix = `test-${randomUUID()}`;
     const logs: RedisStreamLog[] = [];
-    const open = async () => {
-      const log = await testRedisLog(url(), { clock, prefix });
+    const open = async (options: Partial<RedisStreamLogOptions> = {}) => {
+      const log = await testRedisLog(url(), { clock, prefix, ...options });
       await log.start();
       logs.push(log);
       return log;
@@ -21,6 +21,6 @@ export function openLogAt(url: () => string): OpenLog {
       await stop();
       return open();
     };
-    return { log: await open(), another: open, reopen, stop };
+    return { log: await open(), another: () => open(), crowded: () => open({ maxBacklogBytes: 0 }), reopen, stop };
   };
 }
