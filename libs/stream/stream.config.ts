@@ -83,7 +83,7 @@ export const streamConfig = defineConfig('stream', {
   reserveBytes: setting.integer(
     'STREAM_RESERVE_BYTES',
     128 * 2 ** 20,
-    'Free disk below which nothing more is taken in, until space is freed; half of it is kept for the stages.',
+    'Free disk below which nothing more is taken in, until space is freed (up to half of it may be free within the stream itself); half of it is kept for the stages.',
     1_048_576,
   ),
   retentionHours: setting.integer(

@@ -28,6 +28,8 @@ export interface CommitterOptions {
   clock: Clock;
   /** Free disk below which nothing more is taken in; half and a quarter of it are kept for stages and for trimming. */
   reserveBytes: number;
+  /** Counts the bytes of the file that are written again before it grows. */
+  reusableBytes: () => number;
   /** Called with the appends of a group once they are durable, before their callers hear of it. */
   onAppended: (appends: readonly Append[]) => void;
   /** Called once, when the log has failed for good. */
@@ -68,7 +70,8 @@ export class Committer {
     private readonly writer: GroupWriter,
     private readonly options: CommitterOptions,
   ) {
-    this.room = new DiskRoom(options.path, options.reserveBytes);
+    const { path, reserveBytes, clock, reusableBytes } = options;
+    this.room = new DiskRoom(path, reserveBytes, clock, reusableBytes);
   }
 
   /** Resolves once durable. Rejects with `StreamUnavailableError` (nothing kept, try again) or `StreamFailedError`. */

@@ -84,6 +84,20 @@ export function readLaneTable(table: Table, stream: string, lane: Lane, partitio
   return stored ? LaneTable.decode(stored, `${stream}/${lane}`) : LaneTable.empty(partitions);
 }
 
+/**
+ * Bytes of the file that LMDB writes again before it lets the file grow: it tells which pages each table has, not which
+ * none has any more.
+ */
+export function reusableBytes(environment: Environment): number {
+  const { root, entries, laneTables, trimmed, groups, acknowledgements, state } = environment;
+  root.resetReadTxn();
+  const whole = root.getStats() as FileStats;
+  const tables = [entries, laneTables, trimmed, groups, acknowledgements, state];
+  const parts = [whole.root, whole.free, ...tables.map((table) => table.getStats() as TreeStats)];
+  const used = parts.reduce((sum, part) => sum + pagesOf(part), metaPages);
+  return Math.max(0, whole.lastPageNumber + 1 - used) * whole.pageSize;
+}
+
 /** Names of the streams that anything was ever appended to. */
 export function streamsOf(environment: Environment): string[] {
   const names = new Set<string>();
@@ -120,6 +134,27 @@ export function openTables(root: RootDatabase<Buffer, Buffer>) {
     acknowledgements: table('acknowledgements'),
     state: table('state'),
   };
+}
+
+const metaPages = 2;
+
+/** How many pages a tree has, as lmdb-js tells and does not say in its types. */
+interface TreeStats {
+  pageSize: number;
+  treeBranchPageCount: number;
+  treeLeafPageCount: number;
+  overflowPages: number;
+}
+
+interface FileStats extends TreeStats {
+  lastPageNumber: number;
+  root: TreeStats;
+  /** The tree that names the free pages; how many it names is not told. */
+  free: TreeStats;
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreeStats): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
 interface Format {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
@@ -144,5 +144,48 @@ describe('a disk that is really full', () => {
     log = new LmdbStreamLog(options);
     await log.start();
     expect(await kept(log)).toEqual(acknowledged);
+    await log.stop();
+    rmSync(join(place, 'stream'), { recursive: true });
   });
+
+  (mounted ? it : it.skip)(
+    `takes more in once trimming has freed pages, though its file does not shrink${reason}`,
+    async () => {
+      const clock = new ScriptedClock(startOfTime);
+      const dir = join(place, 'trimmed');
+      const log = new LmdbStreamLog(testOptions(dir, { clock, reserveBytes: 6_000_000 }));
+      stops.push(async () => {
+        await log.stop();
+        rmSync(dir, { recursive: true });
+      });
+      await log.start();
+      await log.registerGroup('raw', 'stage');
+      const appendUntilRefused = async () => {
+        for (let count = 0; ; count++) {
+          try {
+            await log.append([entry('x'.repeat(20_000))]);
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'stream_unavailable' });
+            return count;
+          }
+        }
+      };
+      const first = await appendUntilRefused();
+      const size = () => statSync(join(dir, 'data.mdb')).size;
+      const full = size();
+      await log.commit({ source: sourceOf(), upTo: first, append: [], state: [] });
+      await clock.advance(3_600_000);
+      expect(await log.trim([{ stream: 'raw', maxAgeMs: 1, maxBytes: 1 }])).toBe(first);
+      await clock.advance(1_000);
+      // What has been freed is used again, and counts.
+      for (let more = 0; more < first / 2; more++) {
+        await log.append([entry('y'.repeat(20_000))]);
+        await clock.advance(100);
+      }
+      expect(log.problem()).toBeUndefined();
+      expect(size() - full).toBeLessThan(1_000_000);
+      // Its room ends again.
+      expect(await appendUntilRefused()).toBeLessThan(first);
+    },
+  );
 });

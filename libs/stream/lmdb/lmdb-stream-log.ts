@@ -19,7 +19,7 @@ import type {
 } from '../stream.port.js';
 import { AppendSignals } from './append-signals.js';
 import { Committer } from './committer.js';
-import { type Environment, openEnvironment, readLaneTable } from './environment.js';
+import { type Environment, openEnvironment, readLaneTable, reusableBytes } from './environment.js';
 import { GroupWriter } from './group-writer.js';
 import { readState, scanState, stateRecords } from './keyed-state.js';
 import { acknowledgementKey, entryKey, entryKeyEnd, groupIn, groupKey, laneKey, positionIn } from './keys.js';
@@ -236,6 +236,7 @@ export class LmdbStreamLog implements StreamLog {
       path: this.path,
       clock,
       reserveBytes,
+      reusableBytes: () => reusableBytes(environment),
       onAppended: (appends) => signals.announce(appends),
       onFatal,
       ...(beforeCommit ? { beforeCommit } : {}),
