@@ -4,6 +4,7 @@ import type { Lag, LogRecord, Place } from '../stream.port.js';
 import type { RedisConnection } from './connection.js';
 import { scanState } from './keyed-state.js';
 import { fieldOf, idOf, type Keys, streamAndLaneIn } from './keys.js';
+import type { OutboxRelay } from './outbox-relay.js';
 import type { Reader } from './reader.js';
 
 const entriesAtOnce = 500;
@@ -15,6 +16,9 @@ export interface CopiedLog {
   connection: RedisConnection;
   keys: Keys;
   reader: Reader;
+  relay: OutboxRelay;
+  /** Ends the waiting for Redis. */
+  signal: AbortSignal;
   partitions: number;
   lag: () => Promise<Lag[]>;
 }
@@ -23,8 +27,12 @@ type PlaceRecord = LogRecord & { kind: 'place' };
 
 /** Everything that the log must not lose, where no process is at work on it; where one is, only where it ends. */
 export async function* exportLog(log: CopiedLog): AsyncIterable<LogRecord> {
-  const lags = await log.lag();
+  let lags = await log.lag();
   const atWork = await isAtWork(log, lags);
+  if (!atWork) {
+    await emptyOutboxes(log, lags);
+    lags = await log.lag();
+  }
   const places = await placesOf(log);
   const groupNames = new Map(lags.map(({ stream, group }) => [`${stream} ${group}`, { stream, group }]));
   yield { kind: 'extent', whole: !atWork };
@@ -114,6 +122,15 @@ async function isAtWork({ connection, keys, partitions }: CopiedLog, lags: reado
     }
   }
   return false;
+}
+
+/** What a process that was killed had committed for other partitions is brought there: a copy has no outboxes. */
+async function emptyOutboxes({ relay, signal, partitions }: CopiedLog, lags: readonly Lag[]): Promise<void> {
+  for (const name of new Set(lags.map(({ stream, group }) => `${stream} ${group}`))) {
+    const [stream = '', group = ''] = name.split(' ');
+    const sources = Array.from({ length: partitions }, (_, partition) => ({ stream, group, partition }));
+    await Promise.all(sources.map((source) => relay.drain(source, signal)));
+  }
 }
 
 async function placesOf({ connection, keys, partitions }: CopiedLog): Promise<PlaceRecord[]> {

@@ -75,4 +75,25 @@ class DeadRelay extends OutboxRelay {
     await new OutboxRelay(direct, keys, systemClock).drain(sourceOf(), signal);
     expect(await kept(log, { stream: 'readings', partition: 2 })).toEqual(['a', 'b', 'c', 'd']);
   });
+
+  it('of a process that was killed is in a copy of the log: what it had committed has arrived', async () => {
+    const prefix = `test-${randomUUID()}`;
+    const keys = new Keys(prefix);
+    const log = await testRedisLog(server.url, { prefix });
+    await log.start();
+    stops.push(() => log.stop());
+    for (const stream of ['raw', 'readings']) await log.registerGroup(stream, 'stage');
+    await log.append([entry('a')]);
+    const direct = await connect(server.url);
+    const dead = new Committer({ of: () => direct }, keys, systemClock, new DeadRelay(direct, keys, systemClock));
+    const append = [entry('out', { stream: 'readings', partition: 2 })];
+    const right = { token: '', signal: new AbortController().signal };
+    await dead.commit({ source: sourceOf(), upTo: 1, append, state: [] }, right);
+    expect(await kept(log, { stream: 'readings', partition: 2 })).toEqual([]);
+    const copy = await testRedisLog(server.url);
+    await copy.start();
+    stops.push(() => copy.stop());
+    await copy.import(log.export());
+    expect(await kept(copy, { stream: 'readings', partition: 2 })).toEqual(['out']);
+  });
 });

@@ -216,8 +216,10 @@ export class RedisStreamLog implements StreamLog {
   }
 
   export(): AsyncIterable<LogRecord> {
-    const { connection, reader } = this.mustBeOpen();
-    return exportLog({ connection, keys: this.keys, reader, partitions: this.partitions, lag: () => this.lag() });
+    const { connection, reader, relay } = this.mustBeOpen();
+    const { keys, partitions } = this;
+    const { signal } = this.stopping;
+    return exportLog({ connection, keys, reader, relay, signal, partitions, lag: () => this.lag() });
   }
 
   async import(records: AsyncIterable<LogRecord>): Promise<void> {
