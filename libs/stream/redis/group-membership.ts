@@ -29,7 +29,7 @@ interface Lease {
   state: 'taken' | 'granted' | 'going';
 }
 
-const restMs = 1_000;
+const longestRestMs = 1_000;
 /** A heartbeat and a renewal come so many times within a lease. */
 const beatsPerLease = 4;
 
@@ -128,6 +128,8 @@ export class GroupMembership implements Membership {
   private async rest(): Promise<void> {
     const woken = new AbortController();
     this.call = () => woken.abort();
+    // Never past its own next beat: others would take it for gone.
+    const restMs = Math.min(longestRestMs, this.work.leaseMs / beatsPerLease);
     if (!this.called && !this.stopping.signal.aborted) await sleep(systemClock, restMs, woken.signal);
     this.call = () => undefined;
   }
