@@ -23,6 +23,7 @@ export * from './lifecycle.js';
 export * from './logger.js';
 export * from './loop.js';
 export * from './metrics.js';
+export * from './presence.js';
 export * from './runtime.config.js';
 export * from './runtime.module.js';
 export { type Announcement, AppThread } from './thread.js';

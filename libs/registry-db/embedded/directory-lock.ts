@@ -1,36 +1,57 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Presence, type PresenceMark } from '#libs/runtime';
 
 const heldHere = new Set<string>();
 
 /**
- * Takes a directory for this process alone; returns the way to give it back. A lock left by a process that was killed
+ * Takes a directory for this process alone; resolves with the way to give it back. A lock left by a process that was killed
  * is taken over: it names its process and when that started, so that neither a reused process id nor a container's
- * eternal 1 is mistaken for its owner. Throws where the owner is alive.
+ * eternal 1 is mistaken for its owner, and where the owner of another container can be asked. Rejects where the owner is alive.
  */
-export function lockDirectory(directory: string): () => void {
+export async function lockDirectory(directory: string): Promise<() => void> {
   const path = join(directory, 'lock');
-  const draft = join(directory, `lock.${process.pid}`);
   if (heldHere.has(path)) throw new Error(`${directory} is already open in this process.`);
+  // Before anybody can read who holds it, so that whoever does can be asked.
+  const presence = await Presence.announce(path);
+  try {
+    await own(directory, path, {
+      pid: process.pid,
+      started: processStart(process.pid),
+      ...presence.mark,
+    });
+  } catch (error) {
+    presence.stop();
+    throw error;
+  }
+  heldHere.add(path);
+  return () => {
+    heldHere.delete(path);
+    rmSync(path, { force: true });
+    presence.stop();
+  };
+}
+
+async function own(directory: string, path: string, self: Owner): Promise<void> {
+  // In each container the process id may be the same.
+  const draft = `${path}.${randomUUID()}`;
   for (let attempt = 0; attempt < 3; attempt++) {
-    writeFileSync(draft, JSON.stringify({ pid: process.pid, started: processStart(process.pid) }));
+    writeFileSync(draft, JSON.stringify(self));
     try {
       // A link is made or refused in one step, with its content: nobody ever reads half a lock.
       linkSync(draft, path);
-      heldHere.add(path);
-      return () => {
-        heldHere.delete(path);
-        rmSync(path, { force: true });
-      };
+      return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const owner = readOwner(path);
-      if (owner && isAlive(owner)) {
+      if (owner && (await isAlive(path, owner))) {
         throw new Error(
           `${directory} is in use by process ${owner.pid}. Stop it first; if there is no such process, delete ${path}.`,
         );
       }
       rmSync(path, { force: true });
+      if (owner) Presence.clear(path, owner);
     } finally {
       rmSync(draft, { force: true });
     }
@@ -38,7 +59,7 @@ export function lockDirectory(directory: string): () => void {
   throw new Error(`${directory} cannot be locked: another process is starting on it.`);
 }
 
-interface Owner {
+interface Owner extends PresenceMark {
   pid: number;
   started: string | undefined;
 }
@@ -51,7 +72,9 @@ function readOwner(path: string): Owner | undefined {
   }
 }
 
-function isAlive(owner: Owner): boolean {
+async function isAlive(path: string, owner: Owner): Promise<boolean> {
+  const answered = await Presence.answers(path, owner);
+  if (answered !== undefined) return answered;
   const started = processStart(owner.pid);
   if (started !== undefined && owner.started !== undefined) return started === owner.started;
   // Our own id in a lock that we do not hold is a dead process's.

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -80,10 +81,11 @@ describe('durability', () => {
 describe('one process per folder', () => {
   it('refuses a second owner and names the first', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'citysense-lock-'));
-    const unlock = lockDirectory(directory);
-    expect(() => lockDirectory(directory)).toThrow('already open in this process');
+    const unlock = await lockDirectory(directory);
+    await expect(lockDirectory(directory)).rejects.toThrow('already open in this process');
     unlock();
-    lockDirectory(directory)();
+    (await lockDirectory(directory))();
+    expect(await readdir(directory)).toEqual([]);
     await rm(directory, { recursive: true });
   });
 
@@ -96,14 +98,38 @@ describe('one process per folder', () => {
   ])('takes over a lock %s', async (_name, owner) => {
     const directory = await mkdtemp(join(tmpdir(), 'citysense-lock-'));
     writeFileSync(join(directory, 'lock'), owner ? JSON.stringify(owner) : '{"pid":');
-    lockDirectory(directory)();
+    (await lockDirectory(directory))();
+    await rm(directory, { recursive: true });
+  });
+
+  const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const contained = [...asRoot, '--pid', '--fork', '--mount-proc', '--kill-child'];
+  const canBeContained = spawnSync('unshare', [...contained, 'true']).status === 0;
+  const skipped = canBeContained ? '' : ' (skipped: no namespace for processes can be made here)';
+
+  (canBeContained ? it : it.skip)(`respects a lock of another container, until that is killed${skipped}`, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'citysense-lock-'));
+    const lock = JSON.stringify(new URL('./directory-lock.js', import.meta.url));
+    const script = `await (await import(${lock})).lockDirectory(${JSON.stringify(directory)}); console.log('held'); setInterval(() => 0, 1000);`;
+    const owner = spawn('unshare', [...contained, process.execPath, '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await once(owner.stdout, 'data');
+      await expect(lockDirectory(directory)).rejects.toThrow('in use by process 1.');
+    } finally {
+      owner.kill('SIGKILL');
+      await once(owner, 'close');
+    }
+    (await lockDirectory(directory))();
+    expect(await readdir(directory)).toEqual([]);
     await rm(directory, { recursive: true });
   });
 
   it('respects a lock whose owner lives', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'citysense-lock-'));
     writeFileSync(join(directory, 'lock'), JSON.stringify({ pid: process.ppid }));
-    expect(() => lockDirectory(directory)).toThrow(`in use by process ${process.ppid}`);
+    await expect(lockDirectory(directory)).rejects.toThrow(`in use by process ${process.ppid}`);
     await rm(directory, { recursive: true });
   });
 });

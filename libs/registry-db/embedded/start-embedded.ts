@@ -27,7 +27,7 @@ const maxConnections = 16;
 export async function startEmbeddedRegistry(directory: string): Promise<RunningRegistry> {
   const root = resolve(directory);
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const unlock = lockDirectory(root);
+  const unlock = await lockDirectory(root);
   const fits = Buffer.byteLength(join(root, socketName)) <= longestSocketPath;
   const socketFolder = fits ? root : mkdtempSync(join(tmpdir(), 'citysense-registry-'));
   const socketPath = join(socketFolder, socketName);

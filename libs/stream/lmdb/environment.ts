@@ -51,7 +51,7 @@ export async function openEnvironment(
   say: (message: string) => void = () => undefined,
 ): Promise<Environment> {
   mkdirSync(path, { recursive: true });
-  const lock = ProcessLock.acquire(join(path, 'process.lock'));
+  const lock = await ProcessLock.acquire(join(path, 'process.lock'));
   let root: RootDatabase<Buffer, Buffer> | undefined;
   try {
     const marker = join(path, 'format.json');

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
@@ -51,6 +52,22 @@ async function written(count = 40): Promise<{ dir: string; texts: string[] }> {
   return { dir, texts };
 }
 
+/** Runs a program as process 1, as a container does; it ends with its wrapper. */
+const contained = [
+  'unshare',
+  ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']),
+  ...['--pid', '--fork', '--mount-proc', '--kill-child'],
+];
+const canBeContained = spawnSync(contained[0] as string, [...contained.slice(1), 'true']).status === 0;
+const skipped = canBeContained ? '' : ' (skipped: no namespace for processes can be made here)';
+
+/** An appender in a container of its own, which ends with the test. */
+function containedAppender(dir: string): ReturnType<typeof runAppender> {
+  const appender = runAppender(dir, 0, contained);
+  stops.push(async () => appender.kill());
+  return appender;
+}
+
 describe('a folder', () => {
   it('belongs to one process at a time, and is free after a SIGKILL', async () => {
     const dir = await folder();
@@ -67,6 +84,30 @@ describe('a folder', () => {
     expect(second.errors()).toContain(`in use by process ${process.pid}`);
     await log.append([{ stream: 'raw', lane: 'bulk', partition: 0, data: Buffer.from('still ours') }]);
   });
+
+  (canBeContained ? it : it.skip)(
+    `belongs to one container at a time, and is free after a SIGKILL${skipped}`,
+    async () => {
+      const dir = await folder();
+      for (let round = 0; round < 2; round++) {
+        const appender = containedAppender(dir);
+        await appender.opened;
+        expect(appender.errors()).toBe('');
+        await expect(open(dir)).rejects.toThrow(/in use by process 1: stop it first/);
+        const second = containedAppender(dir);
+        expect((await second.exited).code).not.toBe(0);
+        expect(second.errors()).toContain('in use by process 1');
+        appender.kill();
+        await appender.exited;
+      }
+      const log = await open(dir);
+      const other = containedAppender(dir);
+      await other.exited;
+      expect(other.errors()).toContain(`in use by process ${process.pid}`);
+      await log.stop();
+      expect(readdirSync(dir).filter((name) => name.startsWith('process.lock'))).toEqual([]);
+    },
+  );
 
   it('is not held by a process id that came again, nor by an unreadable lock', async () => {
     const dir = await folder();

@@ -1,8 +1,12 @@
 import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { Presence, type PresenceMark } from '#libs/runtime';
 import { StreamOpenError } from '../stream.errors.js';
 
-/** The process that holds a folder. A process id alone comes again; with its start time and the machine's boot it does not. */
-interface Holder {
+/**
+ * The process that holds a folder. A process id alone comes again; with its start time and the machine's boot it does not.
+ * In another container it means nothing: there its presence is asked.
+ */
+interface Holder extends PresenceMark {
   pid: number;
   startedAt: string;
   boot: string;
@@ -19,30 +23,47 @@ export class ProcessLock {
     private readonly path: string,
     /** False where another thread or instance of this process holds the folder already. */
     readonly owned: boolean,
+    private readonly presence: Presence,
   ) {}
 
-  /** Throws `StreamOpenError` where a living process holds the folder. */
-  static acquire(path: string): ProcessLock {
-    const self = currentHolder();
-    for (let attempt = 0; attempt < attempts; attempt++) {
-      if (create(path, self)) return new ProcessLock(path, true);
-      const text = readIfThere(path);
-      if (text === undefined) continue;
-      const holder = parse(text);
-      if (holder && sameHolder(holder, self)) return new ProcessLock(path, false);
-      if (holder && isAlive(holder)) {
-        throw new StreamOpenError(
-          `the data folder of ${path} is in use by process ${holder.pid}: stop it first, or set another DATA_DIR`,
-        );
-      }
-      removeStale(path, text);
+  /** Rejects with `StreamOpenError` where a living process holds the folder. */
+  static async acquire(path: string): Promise<ProcessLock> {
+    // Before anybody can read who holds it, so that whoever does can be asked.
+    const presence = await Presence.announce(path);
+    try {
+      const owned = await own(path, { ...currentHolder(), ...presence.mark });
+      if (!owned) presence.stop();
+      return new ProcessLock(path, owned, presence);
+    } catch (error) {
+      presence.stop();
+      throw error;
     }
-    throw new StreamOpenError(`could not lock ${path}: other processes keep taking it`);
   }
 
   release(): void {
-    if (this.owned) rmSync(this.path, { force: true });
+    if (!this.owned) return;
+    rmSync(this.path, { force: true });
+    this.presence.stop();
   }
+}
+
+/** True where the folder is this holder's now, false where it was this process's already. */
+async function own(path: string, self: Holder): Promise<boolean> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    if (create(path, self)) return true;
+    const text = readIfThere(path);
+    if (text === undefined) continue;
+    const holder = parse(text);
+    if (holder && sameHolder(holder, self)) return false;
+    if (holder && (await isAlive(path, holder))) {
+      throw new StreamOpenError(
+        `the data folder of ${path} is in use by process ${holder.pid}: stop it first, or set another DATA_DIR`,
+      );
+    }
+    removeStale(path, text);
+    if (holder) Presence.clear(path, holder);
+  }
+  throw new StreamOpenError(`could not lock ${path}: other processes keep taking it`);
 }
 
 function create(path: string, holder: Holder): boolean {
@@ -81,11 +102,13 @@ function currentHolder(): Holder {
 }
 
 function sameHolder(a: Holder, b: Holder): boolean {
-  return a.pid === b.pid && a.startedAt === b.startedAt && a.boot === b.boot;
+  return a.pid === b.pid && a.startedAt === b.startedAt && a.boot === b.boot && a.pidNamespace === b.pidNamespace;
 }
 
-function isAlive(holder: Holder): boolean {
+async function isAlive(path: string, holder: Holder): Promise<boolean> {
   if (holder.boot !== bootId()) return false;
+  const answered = await Presence.answers(path, holder);
+  if (answered !== undefined) return answered;
   const startedAt = startTimeOf(holder.pid);
   if (startedAt !== undefined) return startedAt === holder.startedAt;
   if (process.platform === 'linux') return false;
@@ -118,8 +141,8 @@ function readIfThere(path: string): string | undefined {
 
 function parse(text: string): Holder | undefined {
   try {
-    const { pid, startedAt, boot } = JSON.parse(text) as Partial<Holder>;
-    return typeof pid === 'number' ? { pid, startedAt: startedAt ?? '', boot: boot ?? '' } : undefined;
+    const { pid, startedAt = '', boot = '', pidNamespace, socket } = JSON.parse(text) as Partial<Holder>;
+    return typeof pid === 'number' ? { pid, startedAt, boot, pidNamespace, socket } : undefined;
   } catch {
     return undefined;
   }
