@@ -232,7 +232,7 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '0-' .. string.format('%.0f', upTo 
 );
 
 /**
- * Memory of the server that has a key: of a cluster, each has its own. KEYS: any. Answers the server's id, the bytes that it
+ * Memory of the server that has a key: of a cluster, each has its own. KEYS: one. Answers the server's id, the bytes that it
  * uses and those that it may use, 0 for all that the machine has.
  */
 export const memoryScript = script(
