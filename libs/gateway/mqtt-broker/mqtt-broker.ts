@@ -134,7 +134,6 @@ export class MqttBroker {
     const session = new DeviceSession(device, client, secretHash, this.sessions.unreleased(device.key, client.clean));
     client.session = session;
     const guard = client.guard as PacketGuard;
-    guard.authenticated = true;
     guard.place = device;
     guard.released = (messageId) => session.unreleased.delete(messageId);
     (client.guarded as GuardedSocket).shortcut = new PublishShortcut(

@@ -9,7 +9,7 @@ const hello = connectPacket(good);
 function loggedIn(): PacketGuard {
   const guard = new PacketGuard(limits);
   expect(guard.check(hello)).toBeUndefined();
-  guard.authenticated = true;
+  guard.place = { lane: 'bulk', partition: 0 };
   return guard;
 }
 

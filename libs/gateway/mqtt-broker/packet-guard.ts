@@ -33,9 +33,7 @@ const incomplete = -1;
  * a look at its first bytes; nothing is copied unless a packet is split between two chunks.
  */
 export class PacketGuard {
-  /** True once the device has proved who it is. */
-  authenticated = false;
-  /** Where the messages of the device go. */
+  /** Where the messages of the device go, once it has proved who it is. */
   place: Place | undefined;
   /** Called with the message id of each PUBREL. */
   released: ((messageId: number) => void) | undefined;
@@ -117,7 +115,7 @@ export class PacketGuard {
   private headerFault(first: number, size: number): PacketFault | undefined {
     const type = first >> 4;
     if (!this.connected && type !== connect) return 'connect_expected';
-    const limit = this.authenticated && type === publish ? this.limits.maxMessageBytes : this.limits.maxConnectBytes;
+    const limit = this.place && type === publish ? this.limits.maxMessageBytes : this.limits.maxConnectBytes;
     if (size > limit) return 'packet_too_large';
     return this.disconnected ? 'after_disconnect' : undefined;
   }
